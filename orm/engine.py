@@ -1,0 +1,24 @@
+"""Which engine a database URL means, and which one the tables use."""
+
+from pathlib import Path
+
+from orm.postgres import ServerEngine
+from orm.sqlite import EmbeddedEngine
+from orm.tables import ALL
+
+Engine = EmbeddedEngine | ServerEngine
+
+SQLITE = "sqlite:///"
+
+
+def make_engine(url: str) -> Engine:
+    """Return the engine for ``sqlite:///path`` or ``postgresql://…``; nothing is opened yet."""
+    if url.startswith(SQLITE):
+        return EmbeddedEngine(Path(url.removeprefix(SQLITE)))
+    return ServerEngine(url)
+
+
+def bind(engine: Engine) -> None:
+    """Make every table use ``engine``: one process serves one database."""
+    for table in ALL:
+        table._meta.db = engine

@@ -1,0 +1,1 @@
+"""Schema changes, oldest first; each runs on SQLite and on PostgreSQL."""

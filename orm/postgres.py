@@ -1,0 +1,134 @@
+"""The scaled-out engine: PostgreSQL through a pool."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Self
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from piccolo.engine.postgres import PostgresEngine
+
+from orm.errors import translated
+
+Values = Sequence[Any]
+
+POOL_SIZE = 8
+ACQUIRE_TIMEOUT_S = 2.0
+COMMAND_TIMEOUT_S = 15.0
+# A paused or lost process must not hold the clock row: the server ends its wait, and its
+# transaction.
+SESSION = {
+    "lock_timeout": "2000",
+    "idle_in_transaction_session_timeout": "5000",
+    "statement_timeout": "15000",
+    "synchronous_commit": "on",
+    "application_name": "hub",
+    "timezone": "UTC",
+}
+
+
+@lru_cache(maxsize=1024)
+def numbered(sql: str) -> str:
+    """Return ``sql`` with each ``?`` as ``$1``, ``$2`` …; no statement has a literal ``?``."""
+    head, *rest = sql.split("?")
+    return head + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))
+
+
+class Transaction:
+    """One transaction on one pooled connection; Piccolo queries inside it join it."""
+
+    def __init__(self, engine: "ServerEngine") -> None:
+        self._inner: Any = PostgresEngine.transaction(engine, allow_nested=False)
+
+    @property
+    def connection(self) -> "PoolConnectionProxy[asyncpg.Record]":
+        """The pooled connection, for statements that only PostgreSQL has."""
+        connection: PoolConnectionProxy[asyncpg.Record] = self._inner.connection
+        return connection
+
+    async def __aenter__(self) -> Self:
+        with translated():
+            await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        with translated():
+            await self._inner.__aexit__(kind, error, trace)
+
+    async def fetch(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Run one statement inside the transaction and return its rows."""
+        with translated():
+            return [tuple(row) for row in await self.connection.fetch(numbered(sql), *values)]
+
+    async def rollback(self) -> None:
+        """Take back what was done; leaving the block then does nothing more."""
+        with translated():
+            await self._inner.rollback()
+
+
+class ServerEngine(PostgresEngine):
+    """Piccolo's PostgreSQL engine with our pool; making one connects to nothing."""
+
+    kind = "postgres"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(config={"dsn": url})
+
+    async def check_version(self) -> None:
+        """Skip Piccolo's look at the server during an import; ``start`` finds out."""
+
+    async def prep_database(self) -> None:
+        """Need no extension."""
+
+    async def start(self) -> None:
+        """Open the pool.
+
+        Raises:
+            DatabaseAway: the server does not answer.
+        """
+        with translated():
+            await self.start_connection_pool(
+                min_size=2,
+                max_size=POOL_SIZE,
+                server_settings=SESSION,
+                command_timeout=COMMAND_TIMEOUT_S,
+                # Nothing here uses session state, so a connection needs no cleaning between two
+                # uses.
+                reset=_leave_as_is,
+            )
+
+    async def stop(self) -> None:
+        """Close the pool."""
+        if self.pool:
+            await self.close_connection_pool()
+
+    async def fetch(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Run one reading statement outside any transaction and return its rows."""
+        with translated():
+            async with self._pooled() as connection:
+                return [tuple(row) for row in await connection.fetch(numbered(sql), *values)]
+
+    async def snapshot(self, *statements: tuple[str, Values]) -> list[list[tuple[Any, ...]]]:
+        """Run several reading statements on one snapshot of the database."""
+        with translated():
+            async with (
+                self._pooled() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                return [
+                    [tuple(row) for row in await connection.fetch(numbered(sql), *values)]
+                    for sql, values in statements
+                ]
+
+    def transaction(self, *_: object, **__: object) -> Transaction:  # type: ignore[override]  # never nested
+        """Open a transaction."""
+        return Transaction(self)
+
+    def _pooled(self) -> Any:
+        if self.pool is None:
+            raise RuntimeError("the engine was not started")
+        return self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+
+
+async def _leave_as_is(_: object) -> None:
+    return None

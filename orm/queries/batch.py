@@ -1,0 +1,107 @@
+"""One batch of the ledger: load and lock, let the rules plan, write, commit.
+
+The number of statements is constant for a batch, whatever its size. The clock row is taken last, so
+that numbers are given in the order of commits.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from orm.rows import AuditEntry, JobRow, OutputRow, SpecRow
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """What a batch must see: jobs, those that occupy slots of nodes, and fresh numbers."""
+
+    jobs: tuple[int, ...]
+    slots_of: tuple[int, ...] = ()
+    outputs_of: tuple[int, ...] = ()
+    children_of: tuple[int, ...] = ()
+    new_jobs: int = 0
+    new_outputs: int = 0
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What it sees; ``now_us`` is the database's time, ``None`` where the hub's decides."""
+
+    jobs: list[JobRow]
+    outputs: list[OutputRow]
+    parents: list[int]
+    fresh_jobs: Sequence[int]
+    fresh_outputs: Sequence[int]
+    now_us: int | None
+
+
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """An event before the clock row numbers it; the fields after the number, in column order."""
+
+    job: int
+    seq: int
+    tseq: int
+    kind: str
+    type: str
+    time_us: int
+    from_status: str | None
+    to_status: str | None
+    attempt: int
+    node: int | None
+    progress: float
+    n: int
+    data: str
+
+
+class Writes(msgspec.Struct):
+    """What a batch changes. A job stands in one of the three lists of rows only."""
+
+    created: list[JobRow] = []
+    specs: list[SpecRow] = []
+    changed: list[JobRow] = []
+    reported: list[JobRow] = []
+    erased: list[int] = []
+    outputs: list[OutputRow] = []
+    outputs_removed: list[int] = []
+    drafts: list[Draft] = []
+    audits: list[AuditEntry] = []
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not any(getattr(self, name) for name in self.__struct_fields__)
+
+
+Plan = Callable[[Loaded], Writes]
+
+
+class BatchStore(Protocol):
+    """Runs batches against one database.
+
+    ``run`` gives the number of the newest event after the batch: the batch's own events are the
+    last ``len(drafts)`` numbers up to it. It raises ``StorageError`` when the outcome is unknown or
+    nothing was written; it never half writes.
+    """
+
+    async def run(self, needs: Needs, plan: Plan) -> int:
+        """Load, plan, write and commit one batch."""
+        ...
+
+
+JOB_COLUMNS = JobRow.__struct_fields__
+OUTPUT_COLUMNS = OutputRow.__struct_fields__
+EVENT_COLUMNS = ("gseq", *Draft.__struct_fields__)
+FIXED = frozenset({"pk", "template", "creator", "parent", "created_us"})
+CHANGING = tuple(name for name in JOB_COLUMNS if name not in FIXED)
+REPORTED = ("seq", "progress", "progress_data", "last_contact_us")
+
+JOBS = f"SELECT {', '.join(JOB_COLUMNS)} FROM jobs"
+OUTPUTS = f"SELECT {', '.join(OUTPUT_COLUMNS)} FROM outputs"
+
+
+def marks(count: int) -> str:
+    """Return ``count`` question marks, comma-separated."""
+    return ", ".join("?" * count)
+
+
+def values(row: Any, names: Sequence[str]) -> tuple[Any, ...]:
+    """Return the named fields of ``row``."""
+    return tuple(getattr(row, name) for name in names)
