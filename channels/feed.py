@@ -1,0 +1,235 @@
+"""This process's view of the log: every committed event, in order, each once, to its watchers.
+
+The log numbers events densely in the order of commit (``gseq``), so a missing one shows by
+arithmetic. News reaches a feed in three ways: the local committer offers events, the doorbell hints
+that other processes have committed, and the safety poll asks the log for its head. None of them is
+trusted to be complete or in order. The head moves in one place only, :meth:`Feed._emit`, one number
+at a time, and what does not come by itself is read from the log.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Never, Protocol, Self
+
+from channels.doorbell.hint import Doorbell
+from channels.doorbell.memory import MemoryDoorbell
+from channels.events import Event
+from channels.patience import insist
+from channels.ring import Ring
+from channels.subscription import JobSubscription, Page, Topic
+
+logger = logging.getLogger(__name__)
+
+CATCH_UP_PAGE = 500  # events in one read of the log
+CATCH_UP_READERS = 4  # watchers off the ring that read the log at the same time
+MAX_AHEAD = 1_024  # events are held back up to this distance; beyond it the log will have them
+
+
+class EventLog(Protocol):
+    """The committed events. Reads may fail at any time; the feed repeats them."""
+
+    async def head(self) -> int:
+        """Return the number of the newest committed event, 0 if there is none."""
+        ...
+
+    async def read(self, after: int, limit: int) -> list[Event]:
+        """Return the first events behind ``after`` of all jobs, with dense ascending ``gseq``."""
+        ...
+
+    async def read_job(self, job: int, after: int, upto: int, limit: int) -> list[Event]:
+        """Return the first events of one job with ``after < gseq <= upto``, ascending.
+
+        Fewer than ``limit`` means that there are no more.
+        """
+        ...
+
+
+class LogGap(Exception):
+    """The log does not have the next event, though a later one is said to be committed."""
+
+
+class Feed:
+    """Passes the log on to the watchers of this process. All calls belong on its event loop.
+
+    Args:
+        log: Where committed events can be read.
+        doorbell: Joins the feeds of several processes; by default there is only this one.
+        ring_events: The most events to keep in memory.
+        ring_bytes: The most bytes of content to keep in memory, encodings not counted.
+        poll_s: Seconds between two looks at the log's head.
+        grace_s: Seconds that a missing number may take to come by itself.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        doorbell: Doorbell | None = None,
+        *,
+        ring_events: int = 16_384,
+        ring_bytes: int = 64 * 2**20,
+        poll_s: float = 1.0,
+        grace_s: float = 0.02,
+    ) -> None:
+        self._log = log
+        self._doorbell = doorbell or MemoryDoorbell()
+        self._new_ring = partial(Ring, max_events=ring_events, max_bytes=ring_bytes)
+        self._poll_s = poll_s
+        self._grace_s = grace_s
+        self._ring: Ring | None = None
+        self._held: dict[int, Event] = {}
+        self._heard = 0
+        self._is_behind = asyncio.Event()
+        self._grace: asyncio.TimerHandle | None = None
+        self._topics: dict[int, Topic] = {}
+        self._readers = asyncio.Semaphore(CATCH_UP_READERS)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Follow the log from its present head; on leaving, end every subscription.
+
+        An error of the log's first answer passes to the caller; later ones are repeated and logged.
+        """
+        self._ring = self._new_ring(await self._log.head())
+        self._held.clear()
+        self._heard = self.head
+        chores = (self._catch_up, self._poll, self._listen)
+        tasks = [asyncio.create_task(_for_ever(chore)) for chore in chores]
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._end()
+
+    @property
+    def ring(self) -> Ring:
+        """The recent events.
+
+        Raises:
+            RuntimeError: The feed has not been started.
+        """
+        if self._ring is None:
+            raise RuntimeError("the feed is not running")
+        return self._ring
+
+    @property
+    def head(self) -> int:
+        """Number of the newest event that watchers can have."""
+        return self.ring.head
+
+    @property
+    def behind(self) -> int:
+        """How many events are said to be committed and have not come here yet."""
+        return max(0, self._heard - self.head)
+
+    @property
+    def watchers(self) -> int:
+        """How many subscriptions are open."""
+        return sum(len(topic.watchers) for topic in self._topics.values())
+
+    def offer(self, events: Sequence[Event]) -> None:
+        """Take events that were committed here; any order, repeats and holes are allowed."""
+        if not events:
+            return
+        self._accept(events)
+        if self.behind and self._grace is None:
+            loop = asyncio.get_running_loop()
+            self._grace = loop.call_later(self._grace_s, self._end_grace)
+        numbers = [event.gseq for event in events]
+        self._doorbell.ring(min(numbers), max(numbers))
+
+    def hint(self, first: int, last: int) -> None:
+        """Hear that events ``first`` to ``last`` are committed: fetch what is missing at once."""
+        if last > self._heard:  # else it is an echo, or somebody is at it
+            self._heard = last
+            self._is_behind.set()
+
+    def watch(self, job: int, after: int | None = None) -> JobSubscription:
+        """Subscribe to one job's events behind ``after``; ``None`` means from now on.
+
+        There is no ``await`` between reading the head and being registered, so nothing can slip
+        through. Whether the log still reaches back to ``after`` is for the caller to know.
+        """
+        topic = self._topics.get(job)
+        if topic is None:
+            topic = self._topics[job] = Topic(job, self.ring.floor)
+        subscription = JobSubscription(self, topic, self.head if after is None else after)
+        topic.watchers.add(subscription)
+        return subscription
+
+    def forget(self, subscription: JobSubscription) -> None:
+        """Wake this subscription no more; its own ``close`` calls this."""
+        topic = self._topics[subscription.job]
+        topic.watchers.remove(subscription)
+        if not topic.watchers:
+            del self._topics[subscription.job]
+
+    async def read_page(self, job: int, after: int, limit: int) -> Page:
+        """Read one job's older events from the log; failures are repeated until it answers."""
+        return await insist(partial(self._read_page, job, after, limit), "feed.read_job")
+
+    async def _read_page(self, job: int, after: int, limit: int) -> Page:
+        async with self._readers:  # first come, first served, page by page: nobody is starved
+            upto = self.head
+            return Page(await self._log.read_job(job, after, upto, limit), upto)
+
+    def _accept(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._heard = max(self._heard, event.gseq)
+            if 0 < event.gseq - self.head <= MAX_AHEAD:
+                self._held[event.gseq] = event
+            while (following := self._held.pop(self.head + 1, None)) is not None:
+                self._emit(following)
+
+    def _emit(self, event: Event) -> None:
+        for gone in self.ring.append(event):
+            if gone.job in self._topics:
+                self._topics[gone.job].floor = gone.gseq
+        topic = self._topics.get(event.job)
+        if topic is not None:
+            for watcher in topic.watchers:
+                watcher.wake()
+
+    def _end_grace(self) -> None:
+        self._grace = None
+        self._is_behind.set()
+
+    async def _catch_up(self) -> None:
+        await self._is_behind.wait()
+        while self.behind:
+            before = self.head
+            self._accept(await self._log.read(before, CATCH_UP_PAGE))
+            if self.head == before:
+                heard, self._heard = self._heard, before  # the poll asks again
+                raise LogGap(f"no event {before + 1} in the log, though {heard} was heard of")
+        self._is_behind.clear()
+
+    async def _poll(self) -> None:
+        await asyncio.sleep(self._poll_s)
+        shown = self.head
+        committed = await self._log.head()
+        if committed < shown:
+            # Numbers that watchers have seen will be given out again: only a new epoch helps.
+            logger.error("feed.log_went_back head=%d log_head=%d", shown, committed)
+        self.hint(committed, committed)
+
+    async def _listen(self) -> None:
+        await self._doorbell.listen(self.hint)
+        raise ConnectionError("the doorbell has fallen silent")
+
+    def _end(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        for topic in tuple(self._topics.values()):
+            for watcher in tuple(topic.watchers):
+                watcher.close()
+
+
+async def _for_ever(chore: Callable[[], Awaitable[None]]) -> Never:
+    while True:
+        await insist(chore, f"feed.{chore.__name__.strip('_')}")

@@ -1,0 +1,161 @@
+"""A watcher's place in the story of one job: a position, and no queue of its own."""
+
+import asyncio
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+from channels.events import Event
+from channels.ring import Ring
+
+
+class SubscriptionClosed(Exception):
+    """This subscription has ended: its owner closed it, or the feed has stopped."""
+
+
+class Page(NamedTuple):
+    """Part of a job's story from the log: all up to ``upto``, unless a limit cut it short."""
+
+    events: list[Event]
+    upto: int
+
+
+class Source(Protocol):
+    """Where subscriptions read: the feed, seen from here."""
+
+    @property
+    def ring(self) -> Ring:
+        """The recent events."""
+        ...
+
+    async def read_page(self, job: int, after: int, limit: int) -> Page:
+        """Read older events from the log; waits for a free reader and for a log that answers."""
+        ...
+
+    def forget(self, subscription: "JobSubscription") -> None:
+        """Wake this subscription no more."""
+        ...
+
+
+class Topic:
+    """Everybody who watches one job.
+
+    Attributes:
+        job: Key of the job.
+        floor: The ring has every event of *this job* behind this position. Kept for each job, since
+            a quiet job's watcher must not turn to the log just because other jobs filled the ring.
+        watchers: Whom to wake.
+    """
+
+    __slots__ = ("floor", "job", "watchers")
+
+    def __init__(self, job: int, floor: int) -> None:
+        self.job = job
+        self.floor = floor
+        self.watchers: set[JobSubscription] = set()
+
+
+class JobSubscription:
+    """All events of one job behind a position, in order, each once. One reader at a time.
+
+    Attributes:
+        position: A ``gseq``; every event of the job up to it has been returned by :meth:`next`. It
+            may lie ahead of the feed: events up to it are then left out when they come.
+    """
+
+    def __init__(self, source: Source, topic: Topic, position: int) -> None:
+        self.position = position
+        self._source = source
+        self._topic = topic
+        self._sleeper: asyncio.Future[None] | None = None
+        self._is_closed = False
+
+    @property
+    def job(self) -> int:
+        """Key of the job."""
+        return self._topic.job
+
+    @property
+    def is_off_ring(self) -> bool:
+        """Whether the reader is so late that the next events must come from the log."""
+        return self.position < self._topic.floor
+
+    @property
+    def lag(self) -> int:
+        """Unread events of this job; only those still in the ring count, so it is bounded by it."""
+        return self._source.ring.count_of_job(self.job, self.position)
+
+    @property
+    def bookmark(self) -> int:
+        """The highest position to resume from without loss: the feed's head when all was read."""
+        if self.is_off_ring or self.lag:
+            return self.position
+        return max(self.position, self._source.ring.head)
+
+    async def next(self, limit: int = 256) -> list[Event]:
+        """Wait until there is news, and return all of it at once, oldest first.
+
+        Cancelling is safe: the position moves only when events are returned.
+
+        Args:
+            limit: The most events to return, from 1; the rest is there for the next call.
+
+        Returns:
+            At least one event.
+
+        Raises:
+            SubscriptionClosed: It was closed, before or during the call.
+        """
+        while not self._is_closed:
+            if self.is_off_ring:
+                events = await self._read_log(limit)
+            else:
+                events = self._read_ring(limit)
+                if not events:
+                    # No `await` since the ring was read: an event can only come during this sleep.
+                    await self._sleep()
+            if events:
+                return events
+        raise SubscriptionClosed
+
+    def wake(self) -> None:
+        """Say that there is news; saying it again before the reader has run costs nothing."""
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
+
+    def close(self) -> None:
+        """Leave the feed and end a waiting :meth:`next`; closing again does nothing."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._source.forget(self)
+            self.wake()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def _sleep(self) -> None:
+        # A bare future: an asyncio.Event costs twice as much, and this is paid for each delivery.
+        self._sleeper = asyncio.get_running_loop().create_future()
+        try:
+            await self._sleeper
+        finally:
+            self._sleeper = None
+
+    def _read_ring(self, limit: int) -> list[Event]:
+        events = self._source.ring.of_job(self.job, self.position, limit)
+        if events:
+            self.position = events[-1].gseq
+        return events
+
+    async def _read_log(self, limit: int) -> list[Event]:
+        events, upto = await self._source.read_page(self.job, self.position, limit)
+        # A full page may have been cut; a short one shows that the job has no more up to `upto`.
+        self.position = events[-1].gseq if len(events) >= limit else upto
+        return events
