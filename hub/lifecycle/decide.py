@@ -1,0 +1,365 @@
+"""What each command does: pure functions from (command, world, now) to a decision, or a refusal.
+
+No I/O, no clock, no randomness: the same arguments give the same decision. Source of the rules: the
+job API's documents and the state table in ``states``; outputs are in ``results``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from hub.errors import NotFound
+from hub.lifecycle import commands as c
+from hub.lifecycle import leases, results
+from hub.lifecycle.refusals import (
+    IllegalTransition,
+    JobDeleted,
+    JobHeld,
+    JobTaken,
+    NodeBusy,
+    NotYours,
+    OutputsMissing,
+)
+from hub.lifecycle.states import FINAL, Action, Status, next_status
+from hub.lifecycle.world import Decision, Fact, World, is_held
+from orm.rows import AuditEntry, JobRow, SpecRow
+
+CANCEL_TEXT = "Cancelled"
+"""What ``error_reason`` says of a canceled job: existing workers look for a text there."""
+
+Rule = Callable[[Any, World, int], Decision]
+
+
+def decide(command: c.Command, world: World, now_us: int) -> Decision:
+    """Return what ``command`` changes.
+
+    Raises:
+        HubError: the command is refused and changes nothing.
+    """
+    return RULES[type(command)](command, world, now_us)
+
+
+def create(command: c.Create, world: World, now_us: int) -> Decision:
+    """Queue a new job."""
+    row = JobRow(
+        pk=world.fresh_job(),
+        template=command.template,
+        status=Status.QUEUED,
+        priority=command.priority,
+        description=command.description,
+        labels=command.labels,
+        creator=command.actor.account,
+        parent=None,
+        seq=0,
+        tseq=0,
+        attempt=0,
+        tries=0,
+        max_tries=command.max_tries,
+        num_exes=1,
+        node=None,
+        former_nodes="",
+        lease_session=None,
+        lease_granted_us=None,
+        last_contact_us=None,
+        slot_until_us=None,
+        progress=0.0,
+        progress_data=None,
+        output_count=0,
+        error=None,
+        created_us=now_us,
+        queued_us=now_us,
+        start_us=None,
+        end_us=None,
+        canceled_us=None,
+        modified_us=now_us,
+        deleted_us=None,
+    )
+    spec = SpecRow(row.pk, command.inputs, command.parameters)
+    return Decision(row, (Fact(Action.CREATE, None),), spec=spec)
+
+
+def acquire(command: c.Acquire, world: World, now_us: int) -> Decision:
+    """Grant the job to the actor's node; the holder that asks again gets the same lease."""
+    row = world.job(command.job)
+    if row.deleted_us is not None:
+        raise NotFound(f"there is no job {row.pk}")
+    if row.node == command.actor.node and row.status not in FINAL:
+        return Decision(replace(row, last_contact_us=now_us))
+    if row.node is not None and row.status not in FINAL:
+        raise JobHeld(f"job {row.pk} is held by node {row.node}")
+    _require(row, Action.ACQUIRE)
+    assert command.actor.node is not None
+    others = leases.superseded(world.slots_of(command.actor.node, now_us), row, now_us)
+    lost = [world.job(other.pk) for other, fact in others if fact.type == Action.LOST]
+    return Decision(
+        leases.granted(row, command.actor, now_us),
+        (Fact(Action.ACQUIRE, row.status),),
+        others=tuple(others),
+        outputs=tuple(o for job in lost for o in results.hidden(world.visible(job), now_us)),
+    )
+
+
+def release(command: c.Release, world: World, now_us: int) -> Decision:
+    """Put an unstarted job back and give the try back; a failed one loses its holder."""
+    row = world.job(command.job)
+    if row.node != command.actor.node:
+        return _unchanged_for_former_holder(row, command.actor)
+    status = _require(row, Action.RELEASE)
+    after = replace(leases.unheld(row, now_us), status=status)
+    if status == Status.QUEUED:
+        after = replace(after, tries=row.tries - 1, queued_us=now_us)
+    return Decision(after, (Fact(Action.RELEASE, row.status),))
+
+
+def start(command: c.Start, world: World, now_us: int) -> Decision:
+    """Begin the run, if the node has no other one."""
+    row = _held_by(world.job(command.job), command.actor)
+    if row.status == Status.RUNNING:
+        return Decision(replace(row, last_contact_us=now_us))
+    assert command.actor.node is not None
+    for other in world.slots_of(command.actor.node, now_us):
+        if other.pk != row.pk and other.status != Status.ACQUIRED:
+            raise NodeBusy(f"node {command.actor.node} still runs job {other.pk}")
+    status = _require(row, Action.START)
+    after = replace(row, status=status, start_us=now_us, last_contact_us=now_us, modified_us=now_us)
+    return Decision(after, (Fact(Action.START, row.status),))
+
+
+def progress(command: c.Progress, world: World, now_us: int) -> Decision:
+    """Store the report; the stored value never goes back within an attempt."""
+    row = _held_by(world.job(command.job), command.actor)
+    _require(row, Action.PROGRESS)
+    after = replace(
+        row,
+        progress=max(row.progress, command.value),
+        progress_data=command.body,
+        last_contact_us=now_us,
+    )
+    return Decision(after, (Fact(Action.PROGRESS, row.status, body=command.body),))
+
+
+def finish(command: c.Finish, world: World, now_us: int) -> Decision:
+    """End the run. A worker that lost the job, or whose job was canceled, changes nothing."""
+    row = world.job(command.job)
+    if row.node != command.actor.node:
+        return _unchanged_for_former_holder(row, command.actor)
+    if row.status == Status.CANCELED:
+        return Decision(replace(row, slot_until_us=None))
+    action = Action.FINISH if command.error is None else Action.ERROR
+    if row.status == {Action.FINISH: Status.COMPLETED, Action.ERROR: Status.FAILED}[action]:
+        return Decision(row)
+    status = _require(row, action)
+    _require_outputs(command, world.visible(row))
+    after = replace(
+        row,
+        status=status,
+        error=command.error,
+        end_us=now_us,
+        slot_until_us=None,
+        last_contact_us=now_us,
+        modified_us=now_us,
+    )
+    return Decision(after, (Fact(action, row.status),))
+
+
+def reset(command: c.Reset, world: World, now_us: int) -> Decision:
+    """Give the node that failed the job another run of it, on a clean slate."""
+    row = _held_by(world.job(command.job), command.actor)
+    status = _require(row, Action.RESET)
+    after = replace(
+        row,
+        status=status,
+        error=None,
+        start_us=None,
+        end_us=None,
+        progress=0.0,
+        progress_data=None,
+        output_count=0,
+        num_exes=row.num_exes + 1,
+        slot_until_us=leases.NO_END_US,
+        last_contact_us=now_us,
+        modified_us=now_us,
+    )
+    hidden = results.hidden(world.visible(row), now_us)
+    return Decision(after, (Fact(Action.RESET, row.status),), outputs=hidden)
+
+
+def abort(command: c.Abort, world: World, now_us: int) -> Decision:
+    """Take the job from its holder, whose lease is void from then on."""
+    row = _alive(world.job(command.job))
+    if row.status == Status.QUEUED:
+        return Decision(row)
+    _require(row, Action.ABORT)
+    return Decision(
+        leases.queued_again(row, now_us),
+        (Fact(Action.ABORT, row.status, detail={"from_node": row.node}),),
+        outputs=results.hidden(world.visible(row), now_us),
+        audit=audit(command, "jobs.abort", "job", row.pk, row.status, Status.QUEUED),
+    )
+
+
+def cancel(command: c.Cancel, world: World, now_us: int) -> Decision:
+    """End the job at once; a running worker learns of it later and keeps its slot a while."""
+    row = world.job(command.job)
+    if not (command.actor.is_admin or row.creator == command.actor.account):
+        raise NotYours(f"only the creator of job {row.pk} or an administrator may cancel it")
+    if row.status in FINAL:
+        return Decision(row)
+    status = _require(row, Action.CANCEL)
+    was_running = row.status == Status.RUNNING
+    after = replace(
+        row,
+        status=status,
+        error=CANCEL_TEXT,
+        end_us=None,
+        canceled_us=now_us,
+        slot_until_us=now_us + leases.CANCEL_GRACE_US if was_running else None,
+        modified_us=now_us,
+    )
+    fact = Fact(Action.CANCEL, row.status)
+    return Decision(
+        after, (fact,), audit=audit(command, "jobs.cancel", "job", row.pk, row.status, status)
+    )
+
+
+def requeue(command: c.Requeue, world: World, now_us: int) -> Decision:
+    """Queue a failed or canceled job for one more try."""
+    row = _alive(world.job(command.job))
+    _require(row, Action.REQUEUE)
+    after = replace(
+        leases.queued_again(row, now_us),
+        max_tries=row.tries + 1,
+        priority=row.priority if command.priority is None else command.priority,
+    )
+    return Decision(
+        after,
+        (Fact(Action.REQUEUE, row.status),),
+        outputs=results.hidden(world.visible(row), now_us),
+        audit=audit(command, "jobs.requeue", "job", row.pk, row.status, Status.QUEUED),
+    )
+
+
+def describe(command: c.Describe, world: World, now_us: int) -> Decision:
+    """Change the description."""
+    row = world.job(command.job)
+    if command.description is None or command.description == row.description:
+        return Decision(row)
+    after = replace(row, description=command.description, modified_us=now_us)
+    entry = audit(command, "jobs.update", "job", row.pk, row.description, command.description)
+    return Decision(after, (Fact("update", row.status),), audit=entry)
+
+
+def destroy(command: c.Destroy, world: World, now_us: int) -> Decision:
+    """Hide the job; one that a node holds must be canceled first."""
+    row = world.job(command.job)
+    if row.deleted_us is not None:
+        return Decision(row)
+    if is_held(row):
+        raise JobTaken(f"node {row.node} holds job {row.pk}; cancel it first")
+    after = replace(row, deleted_us=now_us, modified_us=now_us)
+    entry = audit(command, "jobs.destroy", "job", row.pk)
+    return Decision(after, (Fact("destroy", row.status),), audit=entry)
+
+
+def reinstate(command: c.Reinstate, world: World, now_us: int) -> Decision:
+    """Bring a hidden job back."""
+    row = world.job(command.job)
+    if row.deleted_us is None:
+        return Decision(row)
+    after = replace(row, deleted_us=None, modified_us=now_us)
+    entry = audit(command, "jobs.reinstate", "job", row.pk)
+    return Decision(after, (Fact("reinstate", row.status),), audit=entry)
+
+
+def hard_delete(command: c.HardDelete, world: World, now_us: int) -> Decision:
+    """Remove the job and everything it produced; its events stay in the log, blank."""
+    row = world.job(command.job)
+    if is_held(row):
+        raise JobTaken(f"node {row.node} holds job {row.pk}; cancel it first")
+    if row.pk in world.parents:
+        raise JobTaken(f"job {row.pk} has children; delete them first")
+    return Decision(
+        row,
+        (Fact("destroy", row.status, detail={"hard": True}),),
+        removed_outputs=tuple(world.outputs_of(row.pk)),
+        is_erased=True,
+        audit=audit(command, "jobs.hard_delete", "job", row.pk),
+    )
+
+
+def touch(command: c.Touch, world: World, now_us: int) -> Decision:
+    """Move the last contact forward, if the node still holds the job."""
+    row = world.jobs.get(command.job)
+    if row is None or row.node != command.actor.node:
+        raise NotFound(f"node {command.actor.node} no longer holds job {command.job}")
+    return Decision(replace(row, last_contact_us=max(row.last_contact_us or 0, command.contact_us)))
+
+
+def audit(
+    command: c.Command,
+    action: str,
+    object_type: str,
+    pk: int,
+    before: str | None = None,
+    after: str | None = None,
+) -> AuditEntry:
+    """Return the audit entry of a privileged act on object ``pk``."""
+    actor = command.actor
+    return AuditEntry(
+        actor.account, actor.session, actor.address, action, object_type, pk, before, after
+    )
+
+
+def _require(row: JobRow, action: Action) -> Status:
+    status = next_status(row.status, action)
+    if status is None:
+        raise IllegalTransition(row.pk, row.status, action)
+    return status
+
+
+def _alive(row: JobRow) -> JobRow:
+    if row.deleted_us is not None:
+        raise JobDeleted(f"job {row.pk} is deleted; reinstate it first")
+    return row
+
+
+def _held_by(row: JobRow, actor: c.Actor) -> JobRow:
+    if row.node is None or row.node != actor.node:
+        raise NotYours(f"node {actor.node} does not hold job {row.pk}")
+    return row
+
+
+def _unchanged_for_former_holder(row: JobRow, actor: c.Actor) -> Decision:
+    if actor.node is not None and leases.was_held_by(row, actor.node):
+        return Decision(row)
+    raise NotYours(f"node {actor.node} does not hold job {row.pk}")
+
+
+def _require_outputs(command: c.Finish, there: list[Any]) -> None:
+    missing = sorted(set(command.outputs) - {output.name for output in there})
+    if missing:
+        raise OutputsMissing(f"not uploaded yet: {', '.join(missing)}")
+
+
+RULES: dict[type[c.Command], Rule] = {
+    c.Create: create,
+    c.Acquire: acquire,
+    c.Release: release,
+    c.Start: start,
+    c.Progress: progress,
+    c.Finish: finish,
+    c.Reset: reset,
+    c.Abort: abort,
+    c.Cancel: cancel,
+    c.Requeue: requeue,
+    c.Describe: describe,
+    c.Destroy: destroy,
+    c.Reinstate: reinstate,
+    c.HardDelete: hard_delete,
+    c.Touch: touch,
+    c.AddOutput: results.add,
+    c.RemoveOutput: results.remove,
+    c.ReinstateOutput: results.reinstate,
+    c.HardDeleteOutput: results.hard_delete,
+}

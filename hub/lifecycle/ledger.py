@@ -1,0 +1,157 @@
+"""The only writer: commands come in, wait for the batch before theirs, and are committed together.
+
+While one batch commits, the next one fills: under load the batch grows and the cost of a command
+falls; alone, a command waits for nothing. Futures are answered, and events published, after the
+commit and only then.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from channels.events import Event
+from hub import clock
+from hub.errors import HubError, StorageFull, Unavailable
+from hub.lifecycle.commands import Actor, Command, Touch
+from hub.lifecycle.planner import Batch, Outcome
+from orm.errors import DatabaseFull, StorageError
+from orm.queries.batch import BatchStore, Draft
+
+log = logging.getLogger("hub.ledger")
+
+BATCH_MAX = 100
+"""Commands in a batch; more gains nothing (measured) and makes the first one wait longer."""
+
+WAITING_MAX = 10_000
+"""Commands that may wait for their batch; one more is refused with ``unavailable``."""
+
+Waiting = tuple[Command, "asyncio.Future[Outcome]"]
+
+
+class Ledger:
+    """Batches commands through a store; ``publish`` gets the events of each commit, in order."""
+
+    def __init__(self, store: BatchStore, publish: Callable[[Sequence[Event]], None]) -> None:
+        self._store = store
+        self._publish = publish
+        self._waiting: list[Waiting] = []
+        self._news = asyncio.Event()
+        self._is_open = True
+        self._contacts: dict[int, Touch] = {}
+
+    async def execute(self, command: Command) -> Outcome:
+        """Return what ``command`` did, once it is durable.
+
+        Cancelling the caller does not undo the command: it may or may not happen, and repeating it
+        is safe.
+
+        Raises:
+            HubError: the command was refused (nothing changed), or ``Unavailable``: unknown
+            outcome.
+        """
+        if not self._is_open or len(self._waiting) >= WAITING_MAX:
+            raise Unavailable(retry_after_s=1)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, future))
+        self._news.set()
+        return await future
+
+    def heard(self, actor: Actor, job: int) -> None:
+        """Remember that the node of ``actor``, which holds ``job``, was heard of just now.
+
+        Reads never write: it counts at once in this process's decisions, and is stored with the
+        next ``flush_contacts``.
+        """
+        self._contacts[job] = Touch(actor=actor, job=job, contact_us=clock.wall_us())
+
+    async def run(self) -> None:
+        """Commit batch after batch until ``close``; what waits then is still committed."""
+        while self._is_open or self._waiting:
+            await self._news.wait()
+            batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+            if not self._waiting and self._is_open:
+                self._news.clear()
+            if batch:
+                await self._commit(batch)
+
+    def close(self) -> None:
+        """Take no more commands and let ``run`` end when none waits."""
+        self._is_open = False
+        self._news.set()
+
+    async def flush_contacts(self) -> None:
+        """Write the contacts that no batch has carried yet."""
+        contacts, self._contacts = self._contacts, {}
+        told = (self.execute(contact) for contact in contacts.values())
+        for contact, answer in zip(
+            contacts.values(), await asyncio.gather(*told, return_exceptions=True), strict=True
+        ):
+            if isinstance(answer, HubError):
+                log.debug("contact job=%s dropped code=%s", contact.job, answer.code)
+
+    async def _commit(self, waiting: list[Waiting]) -> None:
+        contacts = {job: contact.contact_us for job, contact in self._contacts.items()}
+        batch = Batch([command for command, _ in waiting], contacts, clock.wall_us())
+        try:
+            head = await self._store.run(batch.needs, batch.plan)
+        except StorageError as error:
+            await self._fail(waiting, error)
+        except Exception as error:  # noqa: BLE001  # one bad command must not take its neighbours with it
+            await self._isolate(waiting, error)
+        else:
+            self._answer(waiting, batch, head)
+
+    def _answer(self, waiting: list[Waiting], batch: Batch, head: int) -> None:
+        self._publish(numbered(batch.drafts, batch.descriptions, head))
+        for (_, future), outcome in zip(waiting, batch.outcomes, strict=True):
+            if future.done():
+                continue
+            if isinstance(outcome, HubError):
+                future.set_exception(outcome)
+            else:
+                outcome.gseq = head
+                future.set_result(outcome)
+
+    async def _fail(self, waiting: list[Waiting], error: StorageError) -> None:
+        log.warning("batch failed commands=%d error=%s", len(waiting), error)
+        refusal = StorageFull if isinstance(error, DatabaseFull) else Unavailable
+        for _, future in waiting:
+            if not future.done():
+                future.set_exception(refusal(retry_after_s=1))
+
+    async def _isolate(self, waiting: list[Waiting], error: Exception) -> None:
+        if len(waiting) > 1:
+            for one in waiting:
+                await self._commit([one])
+            return
+        ((command, future),) = waiting
+        log.error(
+            "command failed type=%s job=%s", type(command).__name__, command.job, exc_info=error
+        )
+        if not future.done():
+            future.set_exception(error)
+
+
+def numbered(drafts: Sequence[Draft], descriptions: Sequence[str], head: int) -> list[Event]:
+    """Return the events of a committed batch whose newest one is number ``head``."""
+    first = head - len(drafts) + 1
+    return [
+        Event(
+            gseq=first + n,
+            job=draft.job,
+            seq=draft.seq,
+            tseq=draft.tseq,
+            kind=draft.kind,
+            type=draft.type,
+            time_us=draft.time_us,
+            from_status=draft.from_status,
+            to_status=draft.to_status,
+            attempt=draft.attempt,
+            node=draft.node,
+            progress=draft.progress,
+            n=draft.n,
+            data=draft.data.encode(),
+            description=description,
+        )
+        for n, (draft, description) in enumerate(zip(drafts, descriptions, strict=True))
+    ]

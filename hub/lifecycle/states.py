@@ -1,0 +1,76 @@
+"""The life of a job in one table.
+
+``TRANSITIONS`` holds every legal step; what is not in it is refused. The words are those of the
+UFDL API where it has one, for they are also the transition names that watchers see.
+"""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a job stands. Stored as it is, never inferred from other columns."""
+
+    PENDING = "PENDING"  # waits for other jobs
+    BLOCKED = "BLOCKED"  # a job it waits for failed or was canceled
+    QUEUED = "QUEUED"  # any node may take it
+    ACQUIRED = "ACQUIRED"  # a node holds it
+    RUNNING = "RUNNING"  # that node works on it
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"  # final unless it is reset, requeued or acquired again
+    CANCELED = "CANCELED"
+
+
+class Action(StrEnum):
+    """What can be asked for; the value is the name of the transition on the wire."""
+
+    CREATE = "create"
+    ACQUIRE = "acquire"
+    RELEASE = "release"
+    START = "start"
+    PROGRESS = "progress"
+    FINISH = "finish"
+    ERROR = "error"
+    RESET = "reset"
+    ABORT = "abort"
+    CANCEL = "cancel"
+    LOST = "lost"
+    REQUEUE = "requeue"
+
+
+TRANSITIONS: dict[tuple[Status, Action], Status] = {
+    (Status.QUEUED, Action.ACQUIRE): Status.ACQUIRED,
+    (Status.FAILED, Action.ACQUIRE): Status.FAILED,
+    (Status.ACQUIRED, Action.RELEASE): Status.QUEUED,
+    (Status.FAILED, Action.RELEASE): Status.FAILED,
+    (Status.ACQUIRED, Action.START): Status.RUNNING,
+    (Status.RUNNING, Action.PROGRESS): Status.RUNNING,
+    (Status.RUNNING, Action.FINISH): Status.COMPLETED,
+    (Status.RUNNING, Action.ERROR): Status.FAILED,
+    (Status.FAILED, Action.RESET): Status.ACQUIRED,
+    (Status.ACQUIRED, Action.ABORT): Status.QUEUED,
+    (Status.RUNNING, Action.ABORT): Status.QUEUED,
+    (Status.FAILED, Action.ABORT): Status.QUEUED,
+    (Status.PENDING, Action.CANCEL): Status.CANCELED,
+    (Status.BLOCKED, Action.CANCEL): Status.CANCELED,
+    (Status.QUEUED, Action.CANCEL): Status.CANCELED,
+    (Status.ACQUIRED, Action.CANCEL): Status.CANCELED,
+    (Status.RUNNING, Action.CANCEL): Status.CANCELED,
+    (Status.FAILED, Action.CANCEL): Status.CANCELED,
+    (Status.RUNNING, Action.LOST): Status.QUEUED,
+    (Status.FAILED, Action.REQUEUE): Status.QUEUED,
+    (Status.CANCELED, Action.REQUEUE): Status.QUEUED,
+}
+
+FINAL = frozenset({Status.COMPLETED, Status.CANCELED})
+HELD = frozenset({Status.ACQUIRED, Status.RUNNING})
+WAITING = frozenset({Status.PENDING, Status.BLOCKED})
+
+
+def next_status(status: str, action: Action) -> Status | None:
+    """Return where ``action`` leads from ``status``, or ``None`` when it is not legal there."""
+    return TRANSITIONS.get((Status(status), action))
+
+
+def legal_actions(status: str) -> list[Action]:
+    """Return what may happen to a job in ``status``, in the order of the table."""
+    return [action for (before, action) in TRANSITIONS if before == status]
