@@ -1,0 +1,1 @@
+"""The filter language of every list call: its grammar, the fields it may name, its compiler."""
