@@ -1,0 +1,33 @@
+"""A profile of the hub under load, taken with py-spy where that is installed."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Awaitable
+from pathlib import Path
+
+from tests.bench.processes import Server
+
+
+def command(server: Server, seconds: float, into: Path) -> list[str]:
+    """Return the py-spy command: collapsed stacks by function, one a line with its sample count."""
+    options = ["--format", "raw", "--function", "--rate", "200"]
+    length = ["--duration", str(max(1, round(seconds)))]
+    return [
+        "py-spy", "record", "--pid", str(server.pid), *options, *length, "--output", str(into)
+    ]  # fmt: skip
+
+
+async def record(server: Server, load: Awaitable[object], seconds: float, into: Path) -> None:
+    """Run ``load`` while py-spy watches ``server``; the figures of such a load mean nothing."""
+    line = command(server, seconds, into)
+    print("profile:", *line)
+    found = shutil.which(line[0]) or shutil.which(line[0], path=Path(sys.executable).parent)
+    if found is None:
+        print("py-spy is not installed: no profile taken")
+        await load
+        return
+    into.parent.mkdir(parents=True, exist_ok=True)
+    spy = await asyncio.create_subprocess_exec(found, *line[1:])
+    await load
+    await spy.wait()

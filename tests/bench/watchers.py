@@ -1,0 +1,163 @@
+"""A thousand watchers of one job in one process: raw sockets, one look at each shared frame."""
+
+import asyncio
+import re
+from array import array
+from time import perf_counter
+from typing import cast
+
+from tests.bench import frames
+from tests.bench.client import Address, Refused, dial
+
+_COUNTER = re.compile(rb'"counter":\s*(\d+)')
+_KNOWN_LIMIT = 4_096
+_HANDSHAKES_AT_ONCE = 50
+
+
+class Audience:
+    """What all watchers of a job heard, and when.
+
+    A server writes the same bytes to every watcher, so each distinct chunk is parsed once.
+    """
+
+    def __init__(self) -> None:
+        self.watchers: list[Watcher] = []
+        self.sent_s: dict[int, float] = {}
+        self.latencies_s = array("d")
+        self.last_heard_s = 0.0
+        self.known: dict[bytes, tuple[int, ...]] = {}
+        self._heard = 0
+        self._expected = 0
+        self._over: asyncio.Future[None] | None = None
+        self._cut_off: list[str] = []
+
+    def note(self, counters: tuple[int, ...]) -> None:
+        """Take what one watcher heard just now."""
+        now = self.last_heard_s = perf_counter()
+        for counter in counters:
+            self.latencies_s.append(now - self.sent_s[counter])
+        self._heard += len(counters)
+        if self._heard >= self._expected and self._over and not self._over.done():
+            self._over.set_result(None)
+
+    def learn(self, chunk: bytes, counters: tuple[int, ...]) -> None:
+        """Remember what a chunk of whole frames holds."""
+        if len(self.known) >= _KNOWN_LIMIT:
+            self.known.clear()
+        self.known[chunk] = counters
+
+    def lost(self, reason: str) -> None:
+        """Take the end of a watcher's connection that nobody here asked for."""
+        self._cut_off.append(reason)
+        if self._over and not self._over.done():
+            self._over.set_result(None)
+
+    async def everybody_heard(self, messages: int, *, limit_s: float) -> None:
+        """Return once each watcher has heard so many messages in all.
+
+        Raises:
+            Refused: not within ``limit_s``, some heard more, or a watcher was cut off.
+        """
+        self._expected = messages * len(self.watchers)
+        self._over = asyncio.get_running_loop().create_future()
+        if self._heard < self._expected and not self._cut_off:
+            await asyncio.wait([self._over], timeout=limit_s)
+        if self._cut_off:
+            raise Refused(f"{len(self._cut_off)} watchers were cut off: {self._cut_off[0]}")
+        if self._heard != self._expected:
+            raise Refused(f"{self._heard} deliveries, not {self._expected}")
+
+    async def join(self, address: Address, request: bytes, count: int) -> None:
+        """Connect ``count`` watchers with the same handshake."""
+        for start in range(0, count, _HANDSHAKES_AT_ONCE):
+            arriving = [Watcher(self) for _ in range(min(_HANDSHAKES_AT_ONCE, count - start))]
+            await asyncio.gather(*(dial(address, watcher) for watcher in arriving))
+            for watcher in arriving:
+                watcher.transport.write(request)
+            await asyncio.gather(*(watcher.accepted for watcher in arriving))
+            self.watchers += arriving
+
+    def leave(self) -> None:
+        """Hang up."""
+        self._over = None
+        for watcher in self.watchers:
+            watcher.transport.close()
+
+
+class Watcher(asyncio.Protocol):
+    """One connection; ``heard`` holds the counters in the order of their arrival."""
+
+    transport: asyncio.WriteTransport
+
+    def __init__(self, audience: Audience) -> None:
+        self._audience = audience
+        self._rest = b""
+        self._reason = ""
+        self.heard = array("l")
+        self.accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.WriteTransport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        audience = self._audience
+        counters = audience.known.get(data) if not self._rest else None
+        if counters is None:
+            counters = self._read(data)
+        if counters:
+            self.heard.extend(counters)
+            audience.note(counters)
+
+    def _read(self, data: bytes) -> tuple[int, ...]:
+        whole = self._rest + data
+        if not self.accepted.done():
+            whole = self._shake_hands(whole)
+        if not self.accepted.done():
+            self._rest = whole
+            return ()
+        arrived, self._rest = frames.split(whole)
+        texts = [frame.payload for frame in arrived if frame.opcode == frames.TEXT]
+        counters = tuple(int(found) for text in texts for found in _COUNTER.findall(text))
+        if len(texts) < len(arrived):
+            self._obey([frame for frame in arrived if frame.opcode != frames.TEXT])
+        elif whole is data and not self._rest:
+            self._audience.learn(data, counters)
+        return counters
+
+    def _shake_hands(self, received: bytes) -> bytes:
+        head, end, rest = received.partition(b"\r\n\r\n")
+        if not end:
+            return received
+        if head[9:12] == b"101":
+            self.accepted.set_result(None)
+        else:
+            self.accepted.set_exception(Refused(f"no socket: {received[:1000].decode()}"))
+        return rest
+
+    def _obey(self, controls: list[frames.Frame]) -> None:
+        for opcode, payload in controls:
+            if opcode == frames.PING:
+                self.transport.write(frames.masked(frames.PONG, payload))
+            elif opcode == frames.CLOSE:
+                self._reason = f"{int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}"
+                self.transport.write(frames.masked(frames.CLOSE, payload))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        reason = self._reason or f"no close frame ({error})"
+        if not self.accepted.done():
+            self.accepted.set_exception(Refused(f"no socket: {reason}"))
+        self._audience.lost(reason)
+
+
+def handshake(path: str, token: str) -> bytes:
+    """Return the request for a socket; a constant key will do where no cache is in between."""
+    lines = [
+        f"GET {path} HTTP/1.1",
+        "host: bench",
+        "upgrade: websocket",
+        "connection: Upgrade",
+        "sec-websocket-version: 13",
+        "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+        f"authorization: Bearer {token}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
