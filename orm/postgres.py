@@ -27,11 +27,21 @@ SESSION = {
 }
 
 
-@lru_cache(maxsize=1024)
+REMEMBERED_LENGTH = 4_096
+
+
 def numbered(sql: str) -> str:
     """Return ``sql`` with each ``?`` as ``$1``, ``$2`` …; no statement has a literal ``?``."""
+    # A filter can make a statement of 100 kB that nobody asks for again: it must not be kept.
+    return _remembered(sql) if len(sql) <= REMEMBERED_LENGTH else _numbered(sql)
+
+
+def _numbered(sql: str) -> str:
     head, *rest = sql.split("?")
     return head + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))
+
+
+_remembered = lru_cache(maxsize=1_024)(_numbered)
 
 
 class Transaction:

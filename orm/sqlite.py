@@ -9,7 +9,9 @@ goes through one connection, one after the other, and reads run beside it on sna
 
 import asyncio
 import contextvars
+import math
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -34,18 +36,38 @@ PRAGMAS = (
 )
 
 
+READ_LIMIT_S = 15.0
+"""A reading statement that takes longer is ended: a filter must not keep the others waiting."""
+
+STEPS_BETWEEN_LOOKS = 100_000
+"""Virtual machine steps between two looks at the clock: some milliseconds."""
+
+
 class Connection:
     """One SQLite connection and the only thread that may touch it."""
 
     def __init__(self, path: str, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._raw = self._thread.submit(_connect, path).result()
+        self._deadline_s = math.inf
+
+    def limit_reads(self) -> Self:
+        """End statements that take longer than ``READ_LIMIT_S`` from now on."""
+        self._raw.set_progress_handler(self._is_late, STEPS_BETWEEN_LOOKS)
+        return self
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline_s
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``work`` with the raw connection in its thread, after what was asked before."""
         loop = asyncio.get_running_loop()
         with translated():
-            return await loop.run_in_executor(self._thread, work, self._raw)
+            return await loop.run_in_executor(self._thread, self._timed, work)
+
+    def _timed(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        self._deadline_s = time.monotonic() + READ_LIMIT_S
+        return work(self._raw)
 
     async def execute(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
@@ -142,7 +164,9 @@ class EmbeddedEngine(SQLiteEngine):
     async def start(self) -> None:
         """Open the connections: the writer first, for it makes the file and turns WAL on."""
         self.writer  # noqa: B018  # the property opens it
-        self._readers = [Connection(self.path, f"sqlite-reader-{n}") for n in range(READERS)]
+        self._readers = [
+            Connection(self.path, f"sqlite-reader-{n}").limit_reads() for n in range(READERS)
+        ]
 
     async def stop(self) -> None:
         """Close the connections; the writer last, so that it leaves no WAL behind."""
