@@ -10,6 +10,9 @@ from hub.errors import InvalidInput
 
 PREFIX = "HUB_"
 
+CLIENT_VARIABLES = frozenset({"url", "token"})
+"""``HUB_URL`` and ``HUB_TOKEN`` are for commands that call a hub, and no settings of one."""
+
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
@@ -30,12 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: str = "127.0.0.1"  # address to listen on
     port: Port = 8000  # port to listen on; 0 takes a free one
     data: str = "./hub-data"  # folder of the database file, the outputs and the lock
-    database_url: str = (
-        ""  # postgresql://user:password@host/name; empty is one SQLite file in the data folder
-    )
-    admin_password: str = (
-        ""  # password of `admin` at the first start; empty makes one and prints it once
-    )
+    database_url: str = ""  # postgresql://user:password@host/name; empty is one SQLite file
+    admin_password: str = ""  # of `admin`, at the first start; empty makes one and prints it
     anonymous_watch: bool = False  # let anybody open a plain job socket (old browser clients)
     cors_origins: str = ""  # comma-separated origins that may call from a browser
     access_token_s: Positive = 3_600  # life of an access token, in seconds
@@ -76,6 +75,7 @@ def load(environ: Mapping[str, str], **overrides: str | int | bool | None) -> Se
         BadSettings: an unknown ``HUB_`` name, or a value of the wrong kind or range.
     """
     named = {k[len(PREFIX) :].lower(): v for k, v in environ.items() if k.startswith(PREFIX)}
+    named = {name: value for name, value in named.items() if name not in CLIENT_VARIABLES}
     given = {**named, **{k: v for k, v in overrides.items() if v is not None}}
     unknown = sorted(set(given) - set(Settings.__struct_fields__))
     if unknown:

@@ -1,0 +1,166 @@
+"""``ws /v1/jobs/{pk}``: everything that happens to one job, as it is committed.
+
+The watcher is registered before the job is read: an event committed between the two is in one of
+them, and what the first message already tells is skipped by its number.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import WebSocket, websocket
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from channels.events import BadCursor, Cursor
+from channels.feed import Feed
+from channels.subscription import JobSubscription, SubscriptionClosed
+from hub.auth.guard import Refuse, one_header
+from hub.errors import CursorGone, HubError, InvalidInput, NotFound
+from hub.live.registry import RESTARTING, OpenSocket, Sockets
+from hub.live.ufdl import Messages
+from orm.engine import Engine
+from orm.queries import jobs, meta
+
+SEND_TIMEOUT_S = 15.0
+"""A watcher that takes nothing for this long is closed; it resumes from its cursor."""
+
+SLOW = 4200
+
+Send = Callable[[Any], Awaitable[None]]
+AnySocket = WebSocket[Any, Any, Any]
+
+
+class Gallery:
+    """Where watchers stand: the stored jobs, the news, and the register of open sockets."""
+
+    def __init__(self, engine: Engine, feed: Feed, sockets: Sockets, refuse: Refuse) -> None:
+        self.engine = engine
+        self.feed = feed
+        self.sockets = sockets
+        self.refuse = refuse
+
+
+@websocket("/v1/jobs/{pk:int}", opt={"action": "jobs_watch"})
+async def watch_job(
+    socket: AnySocket, pk: FromPath[int], gallery: NamedDependency[Gallery]
+) -> None:
+    """Watch one job.
+
+    ``?cursor=`` replays what came after a cursor instead of the first message; ``?strict=1`` leaves
+    out the members that UFDL does not have.
+    """
+    scope = socket.scope
+    send: Send = socket.send
+    try:
+        with gallery.sockets.entered(_token(scope)) as open_socket:
+            subscription, messages, first = await _begin(socket, pk, gallery)
+            with subscription:
+                await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+                writer = _Writer(send, subscription, messages)
+                await _serve(socket, open_socket, writer, first)
+    except HubError as error:
+        await gallery.refuse(scope, socket.receive, send, error)
+
+
+def _token(scope: Any) -> str | None:
+    header = one_header(scope["headers"], b"authorization")
+    return None if header is None else header.partition(b" ")[2].strip().decode("latin-1")
+
+
+async def _begin(
+    socket: AnySocket, pk: int, gallery: Gallery
+) -> tuple[JobSubscription, Messages, bytes | None]:
+    """Register the watcher, then read the job.
+
+    Raises:
+        NotFound: there is no such job.
+        InvalidInput: ``cursor`` is no cursor.
+        CursorGone: the log no longer reaches back to it.
+    """
+    subscription = gallery.feed.watch(pk)
+    try:
+        snapshot = await _read(gallery.engine, pk)
+        messages = Messages(snapshot.epoch, strict=socket.query_params.get("strict") == "1")
+        cursor = socket.query_params.get("cursor")
+        if cursor is not None:
+            subscription.position = await _resumed(gallery.engine, cursor)
+            return subscription, messages, None
+        subscription.position = max(subscription.position, snapshot.gseq)
+        return subscription, messages, messages.first(snapshot.jobs[0].row, snapshot.gseq)
+    except BaseException:
+        subscription.close()
+        raise
+
+
+async def _read(engine: Engine, pk: int) -> jobs.Snapshot:
+    snapshot = await jobs.snapshot(engine, [pk])
+    if not snapshot.jobs:
+        raise NotFound(f"there is no job {pk}")
+    return snapshot
+
+
+async def _resumed(engine: Engine, text: str) -> int:
+    try:
+        cursor = Cursor.parse(text)
+    except BadCursor as error:
+        raise InvalidInput(str(error), fields={"cursor": [str(error)]}) from error
+    now = await meta.clock(engine)
+    if cursor.epoch != now.epoch or not now.floor <= cursor.gseq <= now.gseq:
+        raise CursorGone
+    return cursor.gseq
+
+
+class _Writer:
+    """Sends every event of a subscription, oldest first; one slow watcher holds up nobody else."""
+
+    def __init__(self, send: Send, subscription: JobSubscription, messages: Messages) -> None:
+        self._send = send
+        self._subscription = subscription
+        self._messages = messages
+
+    async def run(self, first: bytes | None) -> int:
+        """Send until the feed ends or the peer stalls; return the code to close with."""
+        if first is not None:
+            await self._send({"type": "websocket.send", "text": first.decode()})
+        while True:
+            try:
+                events = await self._subscription.next()
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    for event in events:
+                        message = self._messages.of_event(event)
+                        if message is not None:
+                            await self._send({"type": "websocket.send", "text": message.decode()})
+            except SubscriptionClosed:
+                return RESTARTING
+            except TimeoutError:
+                return SLOW
+
+
+async def _serve(
+    socket: AnySocket, open_socket: OpenSocket, writer: _Writer, first: bytes | None
+) -> None:
+    """Write until the peer leaves, the right to watch ends, or the hub stops; then close."""
+    writing = asyncio.create_task(writer.run(first))
+    reading = asyncio.create_task(_until_left(socket))
+    try:
+        ends: set[asyncio.Future[Any]] = {writing, reading, open_socket.ended}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            code = open_socket.ended.result() if open_socket.ended.done() else writing.result()
+            await _close(socket.send, code)
+    finally:
+        for task in (writing, reading):
+            task.cancel()
+        await asyncio.gather(writing, reading, return_exceptions=True)
+
+
+async def _until_left(socket: AnySocket) -> None:
+    """Read and ignore what the watcher says until it leaves; only a reader learns that it left."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _close(send: Send, code: int) -> None:
+    async with asyncio.timeout(1.0):
+        await send({"type": "websocket.close", "code": code, "reason": ""})

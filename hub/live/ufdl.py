@@ -1,0 +1,93 @@
+"""The messages of the plain job socket: one JSON object a transition, as UFDL's clients expect.
+
+Members in UFDL's order; ``seq``, ``tseq`` and ``cursor`` are ours and come last. Nine transitions
+exist
+there: a loss and a requeue look like an abort, a timeout like an error, the rest is not shown.
+"""
+
+from typing import Any
+
+import msgspec
+
+from channels.events import Cursor, Event
+from hub.lifecycle.states import Status
+from orm.rows import JobRow
+
+SHOWN_AS = {
+    "acquire": "acquire",
+    "release": "release",
+    "start": "start",
+    "progress": "progress",
+    "finish": "finish",
+    "error": "error",
+    "reset": "reset",
+    "abort": "abort",
+    "cancel": "cancel",
+    "lost": "abort",
+    "requeue": "abort",
+    "timeout": "error",
+}
+FIRST_OF_STATUS = {
+    Status.RUNNING: "progress",
+    Status.COMPLETED: "finish",
+    Status.FAILED: "error",
+    Status.CANCELED: "cancel",
+}
+FACE = "ufdl"
+EMPTY = msgspec.Raw(b"{}")
+
+
+class Messages:
+    """Encodes events for plain sockets; ``epoch`` stands in the cursors."""
+
+    def __init__(self, epoch: str, *, strict: bool = False) -> None:
+        self._epoch = epoch
+        self._strict = strict
+        self._face = f"{FACE}-strict" if strict else FACE
+
+    def of_event(self, event: Event) -> bytes | None:
+        """Return the message for ``event``, encoded once; ``None``: not shown here."""
+        if event.type not in SHOWN_AS:
+            return None
+        return event.face(self._face, self._encode)
+
+    def _encode(self, event: Event) -> bytes:
+        is_progress = event.kind == "p"
+        members: dict[str, Any] = {
+            "transition": SHOWN_AS[event.type],
+            "description": event.description,
+            "pk": event.job,
+            "progress": event.progress,
+            "cancelled": event.to_status == Status.CANCELED,
+        }
+        if event.node is not None:
+            members["node"] = event.node
+        if event.to_status == Status.FAILED and not is_progress:
+            members["error"] = msgspec.json.decode(event.data)["row"]["error_reason"]
+        members["transition_data"] = msgspec.Raw(event.data) if is_progress else EMPTY
+        return self._with_place(members, event.seq, event.tseq, event.gseq)
+
+    def first(self, row: JobRow, gseq: int) -> bytes | None:
+        """Return what a new watcher is told first; ``None`` for a job that has not begun."""
+        transition = FIRST_OF_STATUS.get(Status(row.status))
+        if transition is None:
+            return None
+        members: dict[str, Any] = {
+            "transition": transition,
+            "description": row.description,
+            "pk": row.pk,
+            "progress": row.progress,
+            "cancelled": row.status == Status.CANCELED,
+        }
+        if row.node is not None:
+            members["node"] = row.node
+        if row.status == Status.FAILED:
+            members["error"] = row.error
+        members["transition_data"] = EMPTY
+        return self._with_place(members, row.seq, row.tseq, gseq)
+
+    def _with_place(self, members: dict[str, Any], seq: int, tseq: int, gseq: int) -> bytes:
+        if not self._strict:
+            members["seq"], members["tseq"] = seq, tseq
+            members["cursor"] = str(Cursor(self._epoch, gseq))
+        return msgspec.json.encode(members)

@@ -1,0 +1,1 @@
+"""Small chores with one ticker: they keep memory and database in step."""

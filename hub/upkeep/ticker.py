@@ -1,0 +1,27 @@
+"""Runs chores again and again; one that fails is logged and tried at its next turn."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+log = logging.getLogger("hub.upkeep")
+
+
+class Chore(msgspec.Struct, frozen=True):
+    """Something to do every ``every_s`` seconds."""
+
+    name: str
+    every_s: float
+    run: Callable[[], Awaitable[None]]
+
+
+async def tick(chore: Chore) -> None:
+    """Do ``chore`` until cancelled."""
+    while True:
+        await asyncio.sleep(chore.every_s)
+        try:
+            await chore.run()
+        except Exception:
+            log.exception("chore failed name=%s", chore.name)
