@@ -1,0 +1,173 @@
+"""The guard in front of every route: a token becomes an identity, the table says what it may.
+
+It is one ASGI layer and not a Litestar guard: synchronous guards there go through a thread pool,
+and asynchronous ones copy the handler on every request.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from hub import clock
+from hub.auth.identity import ANONYMOUS, Identity
+from hub.auth.permissions import PERMISSIONS, Permission, Role
+from hub.auth.tokens import Tokens
+from hub.errors import BadNodeId, Forbidden, InvalidInput, NodeNotYours, NotAuthenticated, NotFound
+from hub.lifecycle.commands import Actor
+from orm.engine import Engine
+from orm.queries import nodes
+
+Scope = Any
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Refuse = Callable[[Scope, Receive, Send, Exception], Awaitable[None]]
+
+LARGEST = 2**63 - 1
+MOST_DIGITS = 40
+TRUST_S = 4.0
+REMEMBERED_MAX = 10_000
+
+
+class NodeOwners:
+    """Which account registered which node; an answer is believed for ``TRUST_S`` seconds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[int, tuple[float, int]] = {}
+        self.heard: dict[int, int] = {}
+
+    async def owner(self, node: int) -> int | None:
+        """Return the account that registered ``node``, ``None`` when there is no such node."""
+        found = self._known.get(node)
+        if found is not None and found[0] > clock.monotonic_s():
+            return found[1]
+        owner = await nodes.owner(self._engine, node)
+        if len(self._known) >= REMEMBERED_MAX:
+            self._known.clear()
+        if owner is not None:
+            self._known[node] = (clock.monotonic_s() + TRUST_S, owner)
+        return owner
+
+    def forget(self, node: int) -> None:
+        """Look ``node`` up again: it was changed or removed."""
+        self._known.pop(node, None)
+        self.heard.pop(node, None)
+
+
+class Guard:
+    """Checks every call and leaves ``user`` (Identity) and ``auth`` (Actor) in the scope."""
+
+    def __init__(
+        self, tokens: Tokens, owners: NodeOwners, refuse: Refuse, *, anonymous_watch: bool
+    ) -> None:
+        self._tokens = tokens
+        self._owners = owners
+        self._refuse = refuse
+        self._anonymous_watch = anonymous_watch
+
+    def __call__(self, app: App) -> App:
+        """Put the guard in front of ``app``."""
+
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await self._admit(scope)
+            except Exception as error:
+                if scope["type"] != "websocket":
+                    raise
+                await self._refuse(scope, receive, send, error)
+            else:
+                await app(scope, receive, send)
+
+        return guarded
+
+    async def _admit(self, scope: Scope) -> None:
+        action = scope["route_handler"].opt.get("action")
+        if action is None:  # OPTIONS, which Litestar answers itself
+            return
+        permission = PERMISSIONS[action]
+        check_numbers(scope["path"], scope["path_params"].values())
+        if permission.roles:
+            identity = await self._identify(scope, action)
+            node = await self._node(scope, identity)
+            _permit(permission, identity, node)
+            client = scope.get("client")
+            scope["user"] = identity
+            scope["auth"] = identity.actor(node, client[0] if client else None)
+
+    async def _identify(self, scope: Scope, action: str) -> Identity:
+        header = one_header(scope["headers"], b"authorization")
+        if header is None and action == "jobs_watch" and self._anonymous_watch:
+            return ANONYMOUS
+        scheme, _, token = (header or b"").partition(b" ")
+        if scheme.lower() != b"bearer":
+            raise NotAuthenticated
+        text = token.strip().decode("latin-1")
+        return self._tokens.known(text) or await self._tokens.identify(text)
+
+    async def _node(self, scope: Scope, identity: Identity) -> int | None:
+        header = one_header(scope["headers"], b"node-id")
+        if header is None:
+            return None
+        text = header.decode("latin-1").strip()
+        if not (text.isascii() and text.isdigit() and 0 < len(text) < 20 and int(text) <= LARGEST):
+            raise BadNodeId(f"Bad Node-Id header {text[:40]!r}: not the number of a node")
+        owner = await self._owners.owner(int(text))
+        if owner is None:
+            raise BadNodeId(f"Bad Node-Id header {text!r}: no such node")
+        if owner != identity.account:
+            raise NodeNotYours
+        self._owners.heard[int(text)] = clock.wall_us()
+        return int(text)
+
+
+def _permit(permission: Permission, identity: Identity, node: int | None) -> None:
+    if identity.role not in permission.roles:
+        raise Forbidden(f"this takes {permission.sentence[0].lower()}{permission.sentence[1:]}")
+    if permission.needs_node and node is None:
+        raise Forbidden("only a node may do that: send the header Node-Id")
+
+
+def check_numbers(path: str, values: Iterable[object]) -> None:
+    """Refuse numbers in a path that no row can have, or that are not written as plain digits.
+
+    Raises:
+        NotFound: a number is below 1, beyond 63 bits, or has a sign, a blank or foreign digits.
+    """
+    for value in values:
+        if isinstance(value, int) and not (1 <= value <= LARGEST and _is_written(value, path)):
+            raise NotFound
+
+
+def _is_written(number: int, path: str) -> bool:
+    return any(
+        segment.isascii() and segment.isdigit() and int(segment) == number
+        for segment in path.split("/")
+        if len(segment) < MOST_DIGITS
+    )
+
+
+def one_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """Return the value of a header that may stand once.
+
+    Raises:
+        InvalidInput: it stands twice.
+    """
+    found = None
+    for key, value in headers:
+        if key == name:
+            if found is not None:
+                raise InvalidInput(f"the header {name.decode()} was sent twice")
+            found = value
+    return found
+
+
+def actor_of(scope: Scope) -> Actor:
+    """Return who calls, as the rules know them."""
+    actor: Actor = scope["auth"]
+    return actor
+
+
+def viewer_is_admin(scope: Scope) -> bool:
+    """Whether an administrator calls."""
+    identity: Identity = scope["user"]
+    return identity.role == Role.ADMIN

@@ -1,0 +1,149 @@
+"""One table: action -> who may. The guard, the tests and the OpenAPI description all read it.
+
+An action is the ``operation_id`` of its route. ``object_rule`` is what the rules of the job's life
+add
+once the object is known (``lifecycle.decide``); it stands here so that one page says everything.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Role(StrEnum):
+    """What an account is for; each has exactly one."""
+
+    ADMIN = "admin"
+    USER = "user"
+    VIEWER = "viewer"
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """Who may do an action.
+
+    ``roles`` is empty for what needs no sign-in; ``needs_node`` asks for a Node-Id of the account.
+    """
+
+    roles: frozenset[Role]
+    needs_node: bool = False
+    object_rule: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The rule in words, for the API's description."""
+        if not self.roles:
+            return "Anybody."
+        who = "Any signed-in account" if self.roles == READERS else " or ".join(sorted(self.roles))
+        node = " with a Node-Id of its own" if self.needs_node else ""
+        return f"{who}{node}{'; ' + self.object_rule if self.object_rule else ''}."
+
+
+READERS = frozenset(Role)
+WORKERS = frozenset({Role.ADMIN, Role.USER})
+ADMINS = frozenset({Role.ADMIN})
+
+ANYBODY = Permission(frozenset())
+READ = Permission(READERS)
+WORK = Permission(WORKERS)
+ADMIN = Permission(ADMINS)
+NOBODY_CREATES = Permission(READERS, object_rule="always refused: nobody creates these this way")
+HOLDER = Permission(WORKERS, needs_node=True, object_rule="the node must hold the job")
+HOLDER_ONCE = Permission(
+    WORKERS, needs_node=True, object_rule="the node must hold the job or have held it"
+)
+NODE = Permission(WORKERS, needs_node=True)
+ADMIN_OR_SELF = Permission(READERS, object_rule="an administrator, or the account itself")
+ADMIN_OR_NODE_ITSELF = Permission(WORKERS, object_rule="an administrator, or the node itself")
+HOLDER_OR_ADMIN = Permission(
+    WORKERS, object_rule="the node that holds the job, or an administrator without a Node-Id"
+)
+CREATOR_OR_ADMIN = Permission(WORKERS, object_rule="the job's creator or an administrator")
+
+PERMISSIONS: dict[str, Permission] = {
+    "health_live": ANYBODY,
+    "health_ready": ANYBODY,
+    "home": ANYBODY,
+    "api_page": ANYBODY,
+    "api_schema": ANYBODY,
+    "api_style": ANYBODY,
+    "auth_obtain": ANYBODY,
+    "auth_refresh": ANYBODY,
+    "auth_verify": ANYBODY,
+    "tokens_list": READ,
+    "tokens_create": READ,
+    "tokens_revoke": ADMIN_OR_SELF,
+    "users_list": ADMIN,
+    "users_create": ADMIN,
+    "users_retrieve": ADMIN_OR_SELF,
+    "users_update": ADMIN,
+    "users_partial_update": ADMIN,
+    "users_destroy": ADMIN,
+    "audit_list": ADMIN,
+    "nodes_list": READ,
+    "nodes_create": WORK,
+    "nodes_retrieve": READ,
+    "nodes_update": ADMIN_OR_NODE_ITSELF,
+    "nodes_partial_update": ADMIN_OR_NODE_ITSELF,
+    "nodes_destroy": ADMIN_OR_NODE_ITSELF,
+    "nodes_ping": Permission(WORKERS, object_rule="an administrator, or any node"),
+    "hardware_list": READ,
+    "hardware_create": ADMIN,
+    "hardware_retrieve": READ,
+    "hardware_update": ADMIN,
+    "hardware_partial_update": ADMIN,
+    "hardware_destroy": ADMIN,
+    "hardware_generation": READ,
+    "job_types_list": READ,
+    "job_types_create": ADMIN,
+    "job_types_create_seed": ADMIN,
+    "job_types_retrieve": READ,
+    "job_types_update": ADMIN,
+    "job_types_partial_update": ADMIN,
+    "job_types_destroy": ADMIN,
+    "job_templates_list": READ,
+    "job_templates_declare": ADMIN,
+    "job_templates_create": NOBODY_CREATES,
+    "job_templates_retrieve": READ,
+    "job_templates_update": ADMIN,
+    "job_templates_partial_update": ADMIN,
+    "job_templates_destroy": ADMIN,
+    "job_templates_reinstate": ADMIN,
+    "job_templates_hard_delete": ADMIN,
+    "job_templates_create_job": WORK,
+    "jobs_list": READ,
+    "jobs_page": READ,
+    "jobs_submit": WORK,
+    "jobs_create": NOBODY_CREATES,
+    "jobs_retrieve": READ,
+    "jobs_update": ADMIN,
+    "jobs_partial_update": ADMIN,
+    "jobs_destroy": ADMIN,
+    "jobs_hard_delete": ADMIN,
+    "jobs_reinstate": ADMIN,
+    "jobs_acquire": NODE,
+    "jobs_release": HOLDER_ONCE,
+    "jobs_start": HOLDER,
+    "jobs_progress": HOLDER,
+    "jobs_finish": HOLDER_ONCE,
+    "jobs_reset": HOLDER,
+    "jobs_abort": ADMIN,
+    "jobs_cancel": CREATOR_OR_ADMIN,
+    "jobs_requeue": ADMIN,
+    "jobs_events": READ,
+    "jobs_watch": READ,
+    "outputs_add": HOLDER_OR_ADMIN,
+    "outputs_get": READ,
+    "outputs_head": READ,
+    "outputs_info": READ,
+    "outputs_delete": ADMIN,
+    "job_outputs_list": READ,
+    "job_outputs_retrieve": READ,
+    "job_outputs_destroy": ADMIN,
+    "job_outputs_hard_delete": ADMIN,
+    "job_outputs_reinstate": ADMIN,
+    "job_outputs_download": READ,
+    "job_outputs_create": NOBODY_CREATES,
+    "job_outputs_update": NOBODY_CREATES,
+    "job_outputs_partial_update": NOBODY_CREATES,
+    "events_list": READ,
+}

@@ -1,0 +1,144 @@
+"""The door: a password or a refresh token becomes tokens; floods are stopped before any hash."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address, ip_network
+
+from hub import clock
+from hub.auth import passwords
+from hub.auth.throttle import Throttle
+from hub.auth.tokens import Tokens, digest, new_session
+from hub.errors import BadCredentials, TokenNotValid, TooManyTries, UserInactive
+from hub.wire.accounts import SignedIn
+from orm.engine import Engine
+from orm.queries import accounts
+from orm.queries.accounts import UserRow
+
+log = logging.getLogger("hub.auth")
+
+AT_ONCE = 2
+WAITING_MAX = 32
+
+
+class SignIn:
+    """Signs accounts in; two at a time, so that a flood leaves the processor to the workers."""
+
+    def __init__(self, engine: Engine, tokens: Tokens) -> None:
+        self._engine = engine
+        self._tokens = tokens
+        self._failures = Throttle()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._inside = 0
+
+    async def with_password(self, username: str, password: str, address: str | None) -> SignedIn:
+        """Return both tokens of a new session.
+
+        An unknown name, a wrong password and a disabled account take as long, and answer alike.
+
+        Raises:
+            BadCredentials: there is no active account with this name and password.
+            TooManyTries: this name or address failed too often lately, or too many wait here.
+        """
+        keys = (f"account {username}", f"address {neighbourhood(address)}")
+        self._refuse_floods(keys)
+        async with self._turn():
+            self._refuse_floods(keys)  # those who stood in front may have used up the tries
+            try:
+                signed_in = await self._signed_in(username, password)
+            except BadCredentials:
+                self._failures.failed(keys, clock.monotonic_s())
+                log.info("sign_in.refused address=%s", address)
+                raise
+        self._failures.cleared(keys[0])
+        return signed_in
+
+    def _refuse_floods(self, keys: tuple[str, ...]) -> None:
+        wait_s = self._failures.wait_s(keys, clock.monotonic_s())
+        if wait_s:
+            raise TooManyTries(retry_after_s=wait_s)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._inside >= AT_ONCE + WAITING_MAX:
+            raise TooManyTries("too many sign-ins at once", retry_after_s=1)
+        self._inside += 1
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._inside -= 1
+
+    async def _signed_in(self, username: str, password: str) -> SignedIn:
+        signed_in = None
+        while signed_in is None:  # once more only if the account changed while it was checked
+            signed_in = await self._issued(await self._checked(username, password), password)
+        return signed_in
+
+    async def _checked(self, username: str, password: str) -> UserRow:
+        found = await accounts.user_by_name(self._engine, username)
+        is_right = await passwords.matches(found.password_hash if found else None, password)
+        if found is None or not is_right or found.disabled_us is not None:
+            raise BadCredentials
+        return found
+
+    async def _issued(self, checked: UserRow, password: str) -> SignedIn | None:
+        """Return the tokens, ``None`` if the account is not any more what was checked."""
+        password_hash = checked.password_hash
+        if passwords.is_outdated(password_hash):
+            password_hash = await passwords.hashed(password)
+        session = new_session()
+        async with self._engine.transaction() as transaction:
+            now = await accounts.lock_user(transaction, checked.pk)
+            if now is None or _key(now) != _key(checked):
+                return None
+            await accounts.signed_in(checked.pk, password_hash, clock.wall_us())
+            return SignedIn(
+                access=await self._tokens.issue("access", checked.pk, session),
+                refresh=await self._tokens.issue("refresh", checked.pk, session),
+            )
+
+    async def refreshed(self, refresh: str) -> str:
+        """Return a new access token of the session of ``refresh``, which stays good.
+
+        Raises:
+            TokenNotValid: it is no living refresh token.
+            UserInactive: its account is disabled.
+        """
+        identity = await self._tokens.identify(refresh, ("refresh",))
+        async with self._engine.transaction() as transaction:
+            # Who ends the account's sessions locks it too: no new token can slip past that.
+            account = await accounts.lock_user(transaction, identity.account)
+            token = await accounts.token(transaction, digest(refresh))
+            if account is None or token is None or token.revoked_us is not None:
+                raise TokenNotValid
+            if account.disabled_us is not None:
+                raise UserInactive
+            return await self._tokens.issue("access", identity.account, identity.session)
+
+    async def verify(self, token: str) -> None:
+        """Accept a living token of any kind.
+
+        Raises:
+            TokenNotValid: it is none.
+            UserInactive: its account is disabled.
+        """
+        try:
+            await self._tokens.identify(token)
+        except TokenNotValid:
+            # Apart, for what is identified as good for calls is believed to be for a while.
+            await self._tokens.identify(token, ("refresh",))
+
+
+def _key(row: UserRow) -> tuple[str, int | None]:
+    return row.password_hash, row.disabled_us
+
+
+def neighbourhood(address: str | None) -> str:
+    """Return what counts as one place: an IPv4 address, or the /64 that one IPv6 customer has."""
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return address or "nowhere"
+    return str(parsed) if parsed.version == 4 else str(ip_network((int(parsed), 64), strict=False))

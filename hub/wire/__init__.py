@@ -1,0 +1,1 @@
+"""Requests and answers of ``/v1`` as msgspec structs; the server and a client share them."""

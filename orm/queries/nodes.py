@@ -1,0 +1,53 @@
+"""Nodes, and which account they belong to."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from orm.engine import Engine
+from orm.queries.batch import marks
+from orm.queries.shelf import Shelf
+from orm.tables import Node
+
+
+class NodeRow(msgspec.Struct, frozen=True):
+    """A node as it is stored."""
+
+    pk: int
+    owner: int
+    ip: str
+    index: int
+    driver_version: str | None
+    hardware_generation: int | None
+    gpu_mem: int | None
+    cpu_mem: int
+    created_us: int
+    last_seen_us: int | None
+
+
+NODES = Shelf(Node, NodeRow, used_by="SELECT 1 FROM jobs WHERE node = ? LIMIT 1")
+
+CURRENT_JOBS = """
+SELECT node, min(pk) FROM jobs
+WHERE slot_until_us IS NOT NULL AND status IN ('RUNNING', 'CANCELED') AND node IN ({marks})
+GROUP BY node"""
+
+
+async def owner(engine: Engine, pk: int) -> int | None:
+    """Return the account that registered node ``pk``."""
+    rows = await engine.fetch("SELECT owner FROM nodes WHERE pk = ?", (pk,))
+    return int(rows[0][0]) if rows else None
+
+
+async def current_jobs(engine: Engine, pks: list[int]) -> dict[int, int]:
+    """Return node -> its job, running or canceled and not given up yet; idle ones are left out."""
+    if not pks:
+        return {}
+    sql = CURRENT_JOBS.replace("{marks}", marks(len(pks)))
+    return dict(await engine.fetch(sql, tuple(pks)))
+
+
+async def seen(moments: Iterable[tuple[int, int]]) -> None:
+    """Store when nodes were last heard of: (node, microseconds)."""
+    for pk, moment_us in moments:
+        await Node.update({Node.last_seen_us: moment_us}).where(Node.pk == pk)

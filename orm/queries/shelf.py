@@ -1,0 +1,113 @@
+"""Small tables that people keep: every change is one transaction, with its audit row."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from piccolo.table import Table
+
+from orm.engine import Engine
+from orm.errors import StillReferenced, translated
+from orm.queries import audit
+from orm.queries.batch import marks
+from orm.rows import AuditEntry
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+Columns = Mapping[str, str | int | float | None]
+
+Note = Callable[[Row | None, Row | None], Sequence[AuditEntry]]
+"""What to write down about a change, given the row before it and after it."""
+
+
+class Shelf(Generic[Row]):
+    """The rows of one table.
+
+    Args:
+        table: Where they are stored, under the number ``pk``.
+        row: What they look like: a struct with the table's columns, in any order.
+        used_by: A query with one ``?`` for a number; while it finds something the row stays.
+        Foreign
+            keys of the database need none.
+    """
+
+    def __init__(self, table: type[Table], row: type[Row], used_by: str | None = None) -> None:
+        self._table: Any = table
+        self._row = row
+        self._used_by = used_by
+        columns = ", ".join(f'"{name}"' for name in row.__struct_fields__)
+        self._select = f"SELECT {columns} FROM {table._meta.tablename}"
+
+    async def rows(self, engine: Engine, pks: Sequence[int]) -> list[Row]:
+        """Return rows ``pks`` in the order of ``pks``; those that are not there are left out."""
+        if not pks:
+            return []
+        found = await engine.fetch(f"{self._select} WHERE pk IN ({marks(len(pks))})", tuple(pks))
+        first = self._row.__struct_fields__.index("pk")
+        by_pk = {values[first]: self._row(*values) for values in found}
+        return [by_pk[pk] for pk in pks if pk in by_pk]
+
+    async def get(self, engine: Engine, pk: int) -> Row | None:
+        """Return row ``pk``."""
+        return next(iter(await self.rows(engine, [pk])), None)
+
+    async def everything(self, engine: Engine) -> list[Row]:
+        """Return all rows, oldest first: for tables that stay small."""
+        return [self._row(*values) for values in await engine.fetch(f"{self._select} ORDER BY pk")]
+
+    async def add(self, engine: Engine, columns: Columns, note: Note[Row]) -> Row:
+        """Store a row and return it.
+
+        Raises:
+            NotUnique: another row has its key.
+            StillReferenced: it refers to a row that is not there.
+        """
+        async with engine.transaction() as transaction:
+            with translated():
+                (made,) = await self._table.insert(self._table(**columns)).returning(self._table.pk)
+            row = await self._now(made["pk"])
+            assert row is not None
+            await audit.append(transaction, note(None, row))
+        return row
+
+    async def change(
+        self, engine: Engine, pk: int, columns: Columns, note: Note[Row]
+    ) -> Row | None:
+        """Change some columns of row ``pk`` and return it, ``None`` when there is none.
+
+        Raises:
+            NotUnique: another row has its key.
+            StillReferenced: it refers to a row that is not there.
+        """
+        async with engine.transaction() as transaction:
+            before = await self._now(pk)
+            if columns and before is not None:
+                with translated():
+                    await self._table.update(dict(columns)).where(self._table.pk == pk)
+            after = await self._now(pk)
+            if before is not None and after != before:
+                await audit.append(transaction, note(before, after))
+        return after
+
+    async def remove(self, engine: Engine, pk: int, note: Note[Row]) -> Row | None:
+        """Remove row ``pk`` and return what it was, ``None`` when there is none.
+
+        Raises:
+            StillReferenced: other rows refer to it.
+        """
+        async with engine.transaction() as transaction:
+            before = await self._now(pk)
+            if before is None:
+                return None
+            # Removed first: what refers to the row locks it, so the look behind sees the last of
+            # them.
+            with translated():
+                await self._table.delete().where(self._table.pk == pk)
+            if self._used_by and await transaction.fetch(self._used_by, (pk,)):
+                raise StillReferenced(f"row {pk} is in use")
+            await audit.append(transaction, note(before, None))
+        return before
+
+    async def _now(self, pk: int) -> Row | None:
+        with translated():
+            found = await self._table.select().where(self._table.pk == pk).first()
+        return msgspec.convert(found, self._row) if found else None

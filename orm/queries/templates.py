@@ -1,0 +1,150 @@
+"""Job templates: rows that never change but for their deletion; a change is a new version."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from orm.engine import Engine
+from orm.errors import NotUnique, translated
+from orm.postgres import Transaction as ServerTransaction
+from orm.queries import audit
+from orm.queries.batch import marks
+from orm.rows import AuditEntry
+from orm.sqlite import Transaction as EmbeddedTransaction
+from orm.tables import JobTemplate
+
+VERSION_MAX = 2**31 - 1
+TRIES = 20
+
+
+class TemplateRow(msgspec.Struct, frozen=True):
+    """A job template as it is stored; JSON columns are texts."""
+
+    pk: int
+    name: str
+    version: int
+    description: str
+    scope: str
+    domain: str | None
+    licence: str | None
+    contract: str
+    creator: int | None
+    created_us: int
+    deleted_us: int | None
+    executor_class: str | None
+    required_packages: str
+    inputs: str
+    parameters: str
+    outputs: str
+    labels: str
+    requirements: str
+    timeout_s: int | None
+    max_tries: int
+    priority: int
+
+
+Note = Callable[[TemplateRow], Sequence[AuditEntry]]
+"""What to write down about a change, given the template it is about."""
+
+COLUMNS = ", ".join(TemplateRow.__struct_fields__)
+_BY_NAME = f"SELECT {COLUMNS} FROM job_templates WHERE name = ? AND deleted_us IS NULL"
+
+
+async def get(engine: Engine, pk: int) -> TemplateRow | None:
+    """Return template ``pk``, deleted or not."""
+    rows = await engine.fetch(f"SELECT {COLUMNS} FROM job_templates WHERE pk = ?", (pk,))
+    return TemplateRow(*rows[0]) if rows else None
+
+
+async def by_name(engine: Engine, name: str, version: int | None = None) -> TemplateRow | None:
+    """Return the active template with this name: the version asked for, or the highest."""
+    if version is not None:
+        if version > VERSION_MAX:  # more than the column holds
+            return None
+        rows = await engine.fetch(f"{_BY_NAME} AND version = ?", (name, version))
+    else:
+        rows = await engine.fetch(f"{_BY_NAME} ORDER BY version DESC LIMIT 1", (name,))
+    return TemplateRow(*rows[0]) if rows else None
+
+
+async def some(engine: Engine, pks: Sequence[int]) -> list[TemplateRow]:
+    """Return templates ``pks`` in the order of ``pks``; those that are not there are left out."""
+    if not pks:
+        return []
+    sql = f"SELECT {COLUMNS} FROM job_templates WHERE pk IN ({marks(len(pks))})"
+    found = {row[0]: TemplateRow(*row) for row in await engine.fetch(sql, tuple(pks))}
+    return [found[pk] for pk in pks if pk in found]
+
+
+async def add(engine: Engine, draft: TemplateRow, note: Note) -> TemplateRow:
+    """Store ``draft`` and return it with its number.
+
+    Version 0 stands for the next one of the name; numbers of deleted versions are not given again.
+
+    Raises:
+        NotUnique: an active template has this name and version, or there is no next one.
+    """
+    for _ in range(TRIES):
+        try:
+            return await _add(engine, draft, note)
+        except NotUnique:
+            # Somebody else took the version that was the next one; the one after it does as well.
+            if draft.version:
+                raise
+    raise NotUnique(f"no version of {draft.name!r} was free")
+
+
+async def _add(engine: Engine, draft: TemplateRow, note: Note) -> TemplateRow:
+    async with engine.transaction() as transaction:
+        version = draft.version or await _next_version(transaction, draft.name)
+        columns = {name: getattr(draft, name) for name in draft.__struct_fields__ if name != "pk"}
+        with translated():
+            (made,) = await JobTemplate.insert(
+                JobTemplate(**{**columns, "version": version})
+            ).returning(JobTemplate.pk)
+        row = msgspec.structs.replace(draft, pk=made["pk"], version=version)
+        await audit.append(transaction, note(row))
+    return row
+
+
+async def _next_version(transaction: EmbeddedTransaction | ServerTransaction, name: str) -> int:
+    sql = "SELECT coalesce(max(version), 0) FROM job_templates WHERE name = ?"
+    ((highest,),) = await transaction.fetch(sql, (name,))
+    if highest >= VERSION_MAX:
+        raise NotUnique(f"the versions of {name!r} are used up")
+    return int(highest) + 1
+
+
+async def mark(engine: Engine, pk: int, deleted_us: int | None, note: Note) -> TemplateRow | None:
+    """Hide template ``pk``, or bring it back with ``None``; again is no change.
+
+    Returns:
+        The template after it, ``None`` when there is none.
+
+    Raises:
+        NotUnique: it would come back beside another active one of its name and version.
+    """
+    change = "deleted_us = ? WHERE pk = ? AND deleted_us IS "
+    change += "NOT NULL" if deleted_us is None else "NULL"
+    async with engine.transaction() as transaction:
+        changed = await transaction.fetch(
+            f"UPDATE job_templates SET {change} RETURNING {COLUMNS}", (deleted_us, pk)
+        )
+        for values in changed:
+            await audit.append(transaction, note(TemplateRow(*values)))
+    return TemplateRow(*changed[0]) if changed else await get(engine, pk)
+
+
+async def remove(engine: Engine, pk: int, note: Note) -> TemplateRow | None:
+    """Remove template ``pk`` and return what it was, ``None`` when there is none.
+
+    Raises:
+        StillReferenced: jobs were made from it.
+    """
+    async with engine.transaction() as transaction:
+        removed = await transaction.fetch(
+            f"DELETE FROM job_templates WHERE pk = ? RETURNING {COLUMNS}", (pk,)
+        )
+        for values in removed:
+            await audit.append(transaction, note(TemplateRow(*values)))
+    return TemplateRow(*removed[0]) if removed else None
