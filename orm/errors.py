@@ -40,6 +40,18 @@ _AWAY = (
 )
 
 
+_SQLITE_KINDS: dict[int, type[StorageError]] = {
+    sqlite3.SQLITE_FULL: DatabaseFull,
+    sqlite3.SQLITE_IOERR: DatabaseFull,
+    sqlite3.SQLITE_BUSY: DatabaseAway,
+    sqlite3.SQLITE_LOCKED: DatabaseAway,
+    sqlite3.SQLITE_INTERRUPT: DatabaseAway,
+    sqlite3.SQLITE_CANTOPEN: DatabaseAway,
+    sqlite3.SQLITE_READONLY: DatabaseAway,
+    sqlite3.SQLITE_NOMEM: DatabaseAway,
+}
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn either driver's exceptions into ours; the cause stays attached."""
@@ -50,8 +62,10 @@ def translated() -> Iterator[None]:
     except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
         raise DatabaseFull(str(error)) from error
     except sqlite3.OperationalError as error:
-        is_full = "full" in str(error) or "disk I/O" in str(error)
-        raise (DatabaseFull if is_full else DatabaseAway)(str(error)) from error
+        kind = _SQLITE_KINDS.get(error.sqlite_errorcode & 0xFF)
+        if kind is None:  # a statement that is wrong: a fault of ours, not of the database
+            raise
+        raise kind(str(error)) from error
     except _AWAY as error:
         raise DatabaseAway(str(error) or type(error).__name__) from error
 

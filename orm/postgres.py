@@ -7,6 +7,7 @@ from typing import Any, Self
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from piccolo.engine.postgres import PostgresEngine
+from piccolo.querystring import QueryString
 
 from orm.errors import translated
 
@@ -133,6 +134,11 @@ class ServerEngine(PostgresEngine):
     def transaction(self, *_: object, **__: object) -> Transaction:  # type: ignore[override]  # never nested
         """Open a transaction."""
         return Transaction(self)
+
+    async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
+        """Run one of Piccolo's queries; its errors are ours, as on the other engine."""
+        with translated():
+            return await super().run_querystring(querystring, in_pool)
 
     def _pooled(self) -> Any:
         if self.pool is None:

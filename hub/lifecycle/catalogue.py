@@ -1,7 +1,7 @@
-"""What is declared once and referred to for long: the rules of nodes, hardware, job types, templates."""
+"""Rules of what is declared once and referred to for long: nodes, hardware, types, templates."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -114,6 +114,16 @@ def text_problem(value: object, most: int) -> str | None:
     return NUL if "\0" in value else None
 
 
+def check_storable(member: str, texts: Iterable[str]) -> None:
+    """Refuse texts that PostgreSQL could not store, or could not read as JSON later.
+
+    Raises:
+        InvalidInput: one of them, the whole or a part of ``member``, has a NUL character.
+    """
+    if any("\0" in text for text in texts):
+        raise InvalidInput(f"{member} has a NUL character", fields={member: [NUL]})
+
+
 def is_dotted(path: str) -> bool:
     """Whether ``path`` names something inside a Python module: identifiers joined by dots."""
     parts = path.split(".")
@@ -127,7 +137,7 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 
 def names_type(texts: TypeTexts, name: str) -> bool:
-    """Whether a template's interface or contract names the type, as a whole word outside of quotes."""
+    """Whether a template's interface or contract has the type as a whole word, not in quotes."""
     return any(name in _IDENTIFIER.findall(_QUOTED.sub("", text)) for text in _type_texts(texts))
 
 
@@ -145,7 +155,7 @@ def _type_texts(texts: TypeTexts) -> Iterator[str]:
 def noted(
     actor: Actor, action: str, kind: str
 ) -> Callable[[msgspec.Struct | None, msgspec.Struct | None], list[AuditEntry]]:
-    """Return what writes down ``action`` on an object of ``kind``, given its row before and after."""
+    """Return what writes down ``action`` on a ``kind``, given its row before and after."""
 
     def note(before: msgspec.Struct | None, after: msgspec.Struct | None) -> list[AuditEntry]:
         subject: Any = after if before is None else before

@@ -98,12 +98,17 @@ class HardDelete(Command, frozen=True, kw_only=True, gc=False):
 
 
 class AddOutput(Command, frozen=True, kw_only=True, gc=False):
-    """Attach bytes that the output store already holds."""
+    """Attach bytes that the output store already holds.
+
+    ``run`` is the run (``lifecycle.results.run_of``) in which the upload began: bytes that took long
+    must not land in a later one.
+    """
 
     name: str
     type: str
     sha256: str
     size: int
+    run: tuple[int, int]
 
 
 class RemoveOutput(Command, frozen=True, kw_only=True, gc=False):

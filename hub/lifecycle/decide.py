@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from hub.errors import NotFound
+from hub.errors import BadNodeId, NotFound
 from hub.lifecycle import commands as c
 from hub.lifecycle import leases, results
 from hub.lifecycle.refusals import (
@@ -90,6 +90,8 @@ def acquire(command: c.Acquire, world: World, now_us: int) -> Decision:
         raise JobHeld(f"job {row.pk} is held by node {row.node}")
     _require(row, Action.ACQUIRE)
     assert command.actor.node is not None
+    if command.actor.node not in world.nodes:  # it was removed while it asked
+        raise BadNodeId(f"there is no node {command.actor.node}")
     others = leases.superseded(world.slots_of(command.actor.node, now_us), row, now_us)
     lost = [world.job(other.pk) for other, fact in others if fact.type == Action.LOST]
     return Decision(

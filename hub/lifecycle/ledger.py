@@ -14,7 +14,7 @@ from hub import clock
 from hub.errors import HubError, StorageFull, Unavailable
 from hub.lifecycle.commands import Actor, Command, Touch
 from hub.lifecycle.planner import Batch, Outcome
-from orm.errors import DatabaseFull, StorageError
+from orm.errors import DatabaseAway, DatabaseFull, StorageError
 from orm.queries.batch import BatchStore, Draft
 
 log = logging.getLogger("hub.ledger")
@@ -94,8 +94,8 @@ class Ledger:
         batch = Batch([command for command, _ in waiting], contacts, clock.wall_us())
         try:
             head = await self._store.run(batch.needs, batch.plan)
-        except StorageError as error:
-            await self._fail(waiting, error)
+        except (DatabaseAway, DatabaseFull) as error:
+            self._fail(waiting, error)
         except Exception as error:  # noqa: BLE001  # one bad command must not take its neighbours with it
             await self._isolate(waiting, error)
         else:
@@ -112,7 +112,7 @@ class Ledger:
                 outcome.gseq = head
                 future.set_result(outcome)
 
-    async def _fail(self, waiting: list[Waiting], error: StorageError) -> None:
+    def _fail(self, waiting: list[Waiting], error: StorageError) -> None:
         log.warning("batch failed commands=%d error=%s", len(waiting), error)
         refusal = StorageFull if isinstance(error, DatabaseFull) else Unavailable
         for _, future in waiting:

@@ -73,6 +73,7 @@ class Batch:
             loaded.fresh_jobs,
             loaded.fresh_outputs,
             loaded.parents,
+            loaded.nodes,
         )
         before = dict(world.jobs)
         writes = Writes()

@@ -60,3 +60,9 @@ class JobTaken(Conflict):
     """A node works on this job, or other jobs belong to it."""
 
     code = "job_in_use"
+
+
+class RunOver(Conflict):
+    """The job began another run while these bytes came."""
+
+    code = "run_over"

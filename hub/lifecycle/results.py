@@ -10,7 +10,13 @@ from msgspec.structs import replace
 
 from hub.lifecycle import commands as c
 from hub.lifecycle.leases import SECOND_US
-from hub.lifecycle.refusals import IllegalTransition, NotYours, OutputExists, TooManyOutputs
+from hub.lifecycle.refusals import (
+    IllegalTransition,
+    NotYours,
+    OutputExists,
+    RunOver,
+    TooManyOutputs,
+)
 from hub.lifecycle.states import Status
 from hub.lifecycle.world import Decision, Fact, World
 from orm.rows import AuditEntry, JobRow, OutputRow
@@ -26,15 +32,31 @@ def hidden(outputs: Iterable[OutputRow], now_us: int) -> tuple[OutputRow, ...]:
     return tuple(replace(output, deleted_us=now_us) for output in outputs)
 
 
+def check_may_ever_add(actor: c.Actor) -> None:
+    """Refuse who may add outputs to no job at all: what can be said without looking at one.
+
+    Raises:
+        NotYours: the actor is neither a node nor an administrator.
+    """
+    if actor.node is None and not actor.is_admin:
+        raise NotYours("only the node that holds a job, or an administrator, may add outputs")
+
+
+def run_of(row: JobRow) -> tuple[int, int]:
+    """Return which run the job is in: a reset keeps holder and attempt, and still begins another."""
+    return row.attempt, row.num_exes
+
+
 def check_may_add(row: JobRow, actor: c.Actor, now_us: int) -> None:
     """Refuse an upload; asked before the bytes are taken, and again after.
 
     Raises:
-        NotYours: the actor's node does not hold the job, or the actor is neither node nor
-        administrator. IllegalTransition: the job is not in a state that takes outputs.
+        NotYours: the actor's node does not hold the job, or it is neither node nor administrator.
+        IllegalTransition: the job is not in a state that takes outputs.
     """
+    check_may_ever_add(actor)
     is_holder = actor.node is not None and row.node == actor.node
-    if not is_holder and (actor.node is not None or not actor.is_admin):
+    if actor.node is not None and not is_holder:
         raise NotYours(f"only the node that holds job {row.pk} may add outputs to it")
     if row.status in (Status.RUNNING, Status.FAILED):
         return
@@ -47,6 +69,8 @@ def add(command: c.AddOutput, world: World, now_us: int) -> Decision:
     """Attach an output; the same bytes under the same name again are no change."""
     row = world.job(command.job)
     check_may_add(row, command.actor, now_us)
+    if run_of(row) != command.run:
+        raise RunOver(f"job {row.pk} began another run while these bytes came")
     there = world.visible(row)
     for output in there:
         if (output.name, output.type) == (command.name, command.type):

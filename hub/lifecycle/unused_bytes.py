@@ -11,9 +11,9 @@ from orm.rows import OutputRow
 
 log = logging.getLogger("hub.outputs")
 
-# An upload's bytes are in the store before its row is in the database, so bytes without a row may be
-# about to get one, from any process. Bytes that come again become young again, and a row follows its
-# bytes within seconds: what is this old and has no row gets none.
+# An upload's bytes are in the store before its row is in the database, so bytes without a row may
+# be about to get one, from any process. Bytes that come again become young again, and a row follows
+# its bytes within seconds: what is this old and has no row gets none.
 SETTLED_S = 3_600.0
 
 

@@ -50,12 +50,14 @@ class World:
         fresh_jobs: Iterable[int] = (),
         fresh_outputs: Iterable[int] = (),
         parents: Iterable[int] = (),
+        nodes: Iterable[int] = (),
     ) -> None:
         self.jobs = {row.pk: row for row in jobs}
         self.outputs: dict[int, dict[int, OutputRow]] = {}
         for output in outputs:
             self.outputs.setdefault(output.job, {})[output.pk] = output
         self.parents = frozenset(parents)
+        self.nodes = frozenset(nodes)
         self._fresh_jobs = iter(fresh_jobs)
         self._fresh_outputs = iter(fresh_outputs)
 

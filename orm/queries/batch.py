@@ -29,6 +29,7 @@ class Loaded(msgspec.Struct, frozen=True):
     jobs: list[JobRow]
     outputs: list[OutputRow]
     parents: list[int]
+    nodes: list[int]
     fresh_jobs: Sequence[int]
     fresh_outputs: Sequence[int]
     now_us: int | None

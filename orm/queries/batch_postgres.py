@@ -107,8 +107,7 @@ async def load(transaction: Transaction, needs: Needs) -> Loaded:
     Nodes are locked before jobs, so that two processes cannot both give one node's only slot away.
     """
     fetch = transaction.connection.fetch
-    if needs.slots_of:
-        await fetch(LOCK_NODES, needs.slots_of)
+    nodes = await fetch(LOCK_NODES, needs.slots_of) if needs.slots_of else []
     rows = await fetch(LOCK_JOBS, needs.jobs, needs.slots_of) if needs.jobs else []
     jobs = [JobRow(*tuple(row)[1:]) for row in rows]
     with_outputs = {*needs.outputs_of, *(row.pk for row in jobs if row.output_count)}
@@ -116,6 +115,7 @@ async def load(transaction: Transaction, needs: Needs) -> Loaded:
         jobs=jobs,
         outputs=await _outputs(transaction, with_outputs),
         parents=await _parents(transaction, needs.children_of),
+        nodes=[row[0] for row in nodes],
         fresh_jobs=await _fresh(transaction, "jobs", needs.new_jobs),
         fresh_outputs=await _fresh(transaction, "outputs", needs.new_outputs),
         now_us=rows[0][0] if rows else None,

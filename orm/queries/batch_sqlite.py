@@ -71,6 +71,7 @@ def load(raw: sqlite3.Connection, needs: Needs) -> Loaded:
         jobs=jobs,
         outputs=_outputs(raw, {*needs.outputs_of, *(row.pk for row in jobs if row.output_count)}),
         parents=_parents(raw, needs.children_of),
+        nodes=_nodes(raw, needs.slots_of),
         fresh_jobs=_fresh(raw, "jobs", needs.new_jobs),
         fresh_outputs=_fresh(raw, "outputs", needs.new_outputs),
         now_us=None,
@@ -89,6 +90,13 @@ def _parents(raw: sqlite3.Connection, jobs: tuple[int, ...]) -> list[int]:
         return []
     sql = f"SELECT DISTINCT parent FROM jobs WHERE parent IN ({marks(len(jobs))})"
     return [row[0] for row in raw.execute(sql, jobs)]
+
+
+def _nodes(raw: sqlite3.Connection, pks: tuple[int, ...]) -> list[int]:
+    if not pks:
+        return []
+    sql = f"SELECT pk FROM nodes WHERE pk IN ({marks(len(pks))})"
+    return [row[0] for row in raw.execute(sql, pks)]
 
 
 def _fresh(raw: sqlite3.Connection, table: str, count: int) -> range:
