@@ -1,0 +1,78 @@
+"""Is the process alive, and can it do its work: for supervisors and load balancers."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+
+from hub import clock
+from hub.wire.health import Health
+from orm.engine import Engine
+from orm.errors import StorageError
+from orm.queries import meta
+
+TRUST_S = 1.0
+LOOP_LAG_MAX_S = 5.0
+DISK_FLOOR_BYTES = 2**30
+DISK_FLOOR_SHARE = 0.05
+
+
+class Readiness:
+    """What the readiness probe found, believed for a second: probing must not load the database."""
+
+    def __init__(self, engine: Engine, data: Path) -> None:
+        self._engine = engine
+        self._data = data
+        self._found: tuple[float, list[str]] | None = None
+        self.is_draining = False
+        self.beat_s = clock.monotonic_s()
+
+    def beat(self) -> None:
+        """Say that the event loop still turns."""
+        self.beat_s = clock.monotonic_s()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the event loop turned within the last seconds; asks nobody."""
+        return clock.monotonic_s() - self.beat_s < LOOP_LAG_MAX_S
+
+    async def problems(self) -> list[str]:
+        """Return why this process should get no work now; nothing means ready."""
+        if self.is_draining:
+            return ["the hub is stopping"]
+        now_s = clock.monotonic_s()
+        if self._found is None or now_s - self._found[0] >= TRUST_S:
+            self._found = (now_s, [*await self._database(), *self._disk()])
+        return self._found[1]
+
+    async def _database(self) -> list[str]:
+        try:
+            await meta.check_writable(self._engine)
+        except StorageError as error:
+            return [f"the database takes no writes: {error}"]
+        return []
+
+    def _disk(self) -> list[str]:
+        disk = shutil.disk_usage(self._data)
+        if disk.free < min(DISK_FLOOR_BYTES, disk.total * DISK_FLOOR_SHARE):
+            return [f"only {disk.free // 2**20} MiB of disk are free"]
+        return []
+
+
+@get("/health/live", opt={"action": "health_live"}, operation_id="health_live", tags=["health"])
+async def live(readiness: NamedDependency[Readiness]) -> Response[Health]:
+    """Say whether the process runs; touches neither database nor disk."""
+    return _answer([] if readiness.is_alive else ["the event loop is stuck"])
+
+
+@get("/health/ready", opt={"action": "health_ready"}, operation_id="health_ready", tags=["health"])
+async def ready(readiness: NamedDependency[Readiness]) -> Response[Health]:
+    """Say whether the hub can do its work: it can write, and there is room on the disk."""
+    return _answer(await readiness.problems())
+
+
+def _answer(problems: list[str]) -> Response[Any]:
+    status = "failing" if problems else "ok"
+    return Response(Health(status, problems), status_code=503 if problems else 200)

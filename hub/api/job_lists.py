@@ -1,0 +1,186 @@
+"""Lists of jobs: UFDL's ``POST /v1/jobs/list``, and the native ``GET /v1/jobs``, page by page."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, cast
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+
+from hub import clock
+from hub.api.desk import CURSOR_HEADER, Desk
+from hub.api.jobs import AnyRequest
+from hub.api.lists import answer_list
+from hub.auth.guard import LARGEST, actor_of
+from hub.errors import InvalidInput
+from hub.lifecycle.states import Status
+from hub.wire.jobs import JobOut, JobPage
+from orm.filters.fields import JOBS
+from orm.filters.spec import BadFilter
+from orm.queries import job_page, jobs
+
+Texts = list[str] | None
+Key = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
+Number = Annotated[int | None, QueryParameter(ge=1, le=LARGEST)]
+Moment = Annotated[str | None, QueryParameter(description="ISO 8601 with an offset")]
+StatusList = Annotated[Texts, QueryParameter(description="any of these; also comma-separated")]
+LabelList = Annotated[Texts, QueryParameter(description="key:value; each must be there")]
+Limit = Annotated[int, QueryParameter(ge=1, le=1_000)]
+PageOrder = Literal["-created", "created", "-modified", "modified", "priority"]
+
+
+@post(
+    "/v1/jobs/list",
+    opt={"action": "jobs_list"},
+    operation_id="jobs_list",
+    status_code=200,
+    tags=["jobs"],
+)
+async def jobs_list(request: AnyRequest, desk: NamedDependency[Desk]) -> Response[list[JobOut]]:
+    """List jobs by a filter, most urgent first, then oldest; a node sees only what it may take."""
+
+    async def encode(pks: Sequence[int]) -> list[bytes]:
+        snapshot = await jobs.snapshot(desk.engine, pks)
+        return [await desk.views.of_job(job) for job in snapshot.jobs]
+
+    is_poll = actor_of(request.scope).node is not None
+    return await answer_list(request, desk, JOBS, encode, hide_waiting=is_poll)
+
+
+@get("/v1/jobs", opt={"action": "jobs_page"}, operation_id="jobs_page", tags=["jobs"])
+async def jobs_page(  # one argument a query parameter
+    request: AnyRequest,
+    desk: NamedDependency[Desk],
+    status: StatusList = None,
+    template: Annotated[str | None, QueryParameter(description="a pk, or a name")] = None,
+    label: LabelList = None,
+    creator: Annotated[str | None, QueryParameter(description="a pk, or me")] = None,
+    node: Number = None,
+    parent: Number = None,
+    text: Annotated[str, QueryParameter(description="part of the description")] = "",
+    created_after: Moment = None,
+    created_before: Moment = None,
+    modified_after: Moment = None,
+    modified_before: Moment = None,
+    include_deleted: Annotated[bool, QueryParameter()] = False,
+    order: Annotated[PageOrder, QueryParameter()] = "-created",
+    limit: Limit = 100,
+    cursor: Annotated[str | None, QueryParameter(description="`next` of the page before")] = None,
+) -> Response[JobPage]:
+    """List jobs page by page, newest first unless ``order`` says otherwise."""
+    _refuse_unknown(request)
+    query = job_page.JobPageQuery(
+        status=_statuses(status),
+        template=_number_or_name(template),
+        label=_labels(label),
+        creator=_account(request, creator),
+        node=node,
+        parent=parent,
+        text=text,
+        created_after_us=_moment("created_after", created_after),
+        created_before_us=_moment("created_before", created_before),
+        modified_after_us=_moment("modified_after", modified_after),
+        modified_before_us=_moment("modified_before", modified_before),
+        include_deleted=include_deleted,
+        order=order,
+        limit=limit,
+        after=_keys(order, cursor),
+    )
+    try:
+        pks, following = await job_page.page(desk.engine, query)
+    except BadFilter as error:
+        raise InvalidInput(f"Bad filter: {error}") from error
+    return await _page(desk, pks, order, following)
+
+
+async def _page(
+    desk: Desk, pks: list[int], order: str, following: job_page.Keys | None
+) -> Response[JobPage]:
+    snapshot = await jobs.snapshot(desk.engine, pks)
+    items = [msgspec.Raw(await desk.views.of_job(job)) for job in snapshot.jobs]
+    page = {"items": items, "next": None if following is None else _cursor(order, following)}
+    headers = {CURSOR_HEADER: desk.cursor(snapshot.gseq)}
+    content: Any = msgspec.json.encode(page)
+    return Response(content=content, media_type="application/json", headers=headers)
+
+
+QUERY_NAMES = frozenset(
+    {"status", "template", "label", "creator", "node", "parent", "text", "include_deleted"}
+    | {"created_after", "created_before", "modified_after", "modified_before"}
+    | {"order", "limit", "cursor"}
+)
+
+
+def _refuse_unknown(request: AnyRequest) -> None:
+    unknown = sorted(set(request.query_params) - QUERY_NAMES)
+    if unknown:
+        known = ", ".join(sorted(QUERY_NAMES))
+        raise InvalidInput(
+            f"unknown query parameter {unknown[0][:64]!r}; known: {known}",
+            fields={unknown[0][:64]: ["Unknown parameter."]},
+        )
+
+
+def _statuses(given: Texts) -> tuple[str, ...]:
+    texts = [text for item in given or () for text in item.split(",")]
+    for text in texts:
+        if text not in Status.__members__:
+            known = ", ".join(Status.__members__)
+            raise InvalidInput(
+                f"no status {text[:20]!r}; known: {known}", fields={"status": ["Unknown status."]}
+            )
+    return tuple(texts)
+
+
+def _labels(given: Texts) -> tuple[tuple[str, str], ...]:
+    pairs = [item.partition(":") for item in given or ()]
+    if any(not colon or not key for key, colon, _ in pairs):
+        raise InvalidInput("label is key:value", fields={"label": ["Write it as key:value."]})
+    return tuple((key, value) for key, _, value in pairs)
+
+
+def _number_or_name(text: str | None) -> int | str | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else text
+
+
+def _account(request: AnyRequest, text: str | None) -> int | None:
+    if text == "me":
+        return cast(int, request.scope["user"].account)
+    number = _number_or_name(text)
+    if isinstance(number, str):
+        raise InvalidInput("creator is a pk, or me", fields={"creator": ["Not a number."]})
+    return number
+
+
+def _moment(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return clock.parse_iso(text)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(f"{name}: {error}", fields={name: [str(error)]}) from error
+
+
+def _cursor(order: str, keys: job_page.Keys) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((order, keys))).decode().rstrip("=")
+
+
+def _keys(order: PageOrder, cursor: str | None) -> job_page.Keys | None:
+    """Return where a page begins: the keys of the row before it, which the cursor names."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+        made_for, keys = msgspec.json.decode(raw, type=tuple[str, tuple[Key, ...]])
+    except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise _bad_cursor("not a cursor of this list") from error
+    if made_for != order or len(keys) != len(job_page.ORDERS[order].keys):
+        raise _bad_cursor("this cursor belongs to another order")
+    return keys
+
+
+def _bad_cursor(text: str) -> InvalidInput:
+    return InvalidInput(text, fields={"cursor": [text]})

@@ -1,0 +1,146 @@
+"""Every failure as problem+json (RFC 9457): the one place that knows which status an error has."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from hub.errors import HubError, InvalidInput, Kind
+from orm.errors import DatabaseFull, NotUnique, StillReferenced, StorageError
+
+log = logging.getLogger("hub.api")
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS_OF_KIND = {
+    Kind.INVALID: HTTPStatus.BAD_REQUEST,
+    Kind.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Kind.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    Kind.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Kind.CONFLICT: HTTPStatus.CONFLICT,
+    Kind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+STATUS_OF_CODE = {
+    "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "values_refused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
+    "cursor_gone": HTTPStatus.GONE,
+    "storage_full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "range_not_satisfiable": HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    "media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "output_bytes_damaged": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+CODE_OF_STATUS = {
+    400: "invalid_input",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "media_type",
+}
+STORAGE_CODES = {NotUnique: "not_unique", StillReferenced: "still_referenced"}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What an error looks like; members for single fields stand beside these."""
+
+    status: int
+    code: str
+    detail: str
+    fields: dict[str, list[str]] = {}
+    headers: dict[str, str] = {}
+
+    def body(self, instance: str) -> bytes:
+        """Return the JSON of the problem at path ``instance``."""
+        members: dict[str, Any] = {
+            **self.fields,
+            "type": f"urn:hub:error:{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": instance,
+            "code": self.code,
+        }
+        return msgspec.json.encode(members)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return what to tell a client about ``error``; only unforeseen ones are 500."""
+    match error:
+        case HubError():
+            return _of_hub(error)
+        case HTTPException():
+            return _of_litestar(error)
+        case NotUnique() | StillReferenced():
+            detail = "another row has this key already, or refers to this one"
+            return Problem(409, STORAGE_CODES[type(error)], detail)
+        case DatabaseFull():
+            return Problem(507, "storage_full", "the database is full", headers=_retry(5))
+        case StorageError():
+            detail = "the database does not answer; try again"
+            return Problem(503, "unavailable", detail, headers=_retry(1))
+        case RecursionError():
+            return Problem(400, "invalid_input", "the JSON is nested too deep")
+        case _:
+            return Problem(500, "internal", "the hub failed; its log says why")
+
+
+def _of_hub(error: HubError) -> Problem:
+    status = STATUS_OF_CODE.get(error.code, STATUS_OF_KIND[error.kind])
+    headers = _retry(error.retry_after_s) if error.retry_after_s else {}
+    if error.kind == Kind.UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = 'Bearer realm="api"'
+    return Problem(status, error.code, error.detail, error.fields, headers)
+
+
+def _of_litestar(error: HTTPException) -> Problem:
+    fields: dict[str, list[str]] = {}
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        for item in error.extra:
+            fields.setdefault(item.get("key", "non_field_errors"), []).append(item["message"])
+    status = 500 if error.status_code not in CODE_OF_STATUS else error.status_code
+    code = CODE_OF_STATUS.get(error.status_code, "internal")
+    return Problem(status, code, error.detail, fields, dict(error.headers or {}))
+
+
+def _retry(seconds: int) -> dict[str, str]:
+    return {"Retry-After": str(seconds)}
+
+
+def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Turn an exception into its answer; an unforeseen one is logged here, once, with its trace."""
+    problem = problem_of(error)
+    if problem.code == "internal":
+        log.error("unforeseen path=%s", request.scope["path"], exc_info=error)
+    elif isinstance(error, StorageError):
+        log.warning("storage path=%s error=%s", request.scope["path"], error)
+    return Response(
+        content=problem.body(request.scope["path"]),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers=problem.headers,
+    )
+
+
+async def log_socket_failure(error: Exception, scope: Any) -> None:
+    """Log what ends a socket unforeseen: the framework itself only closes it, with a bare 403."""
+    if scope["type"] == "websocket":
+        log.error("socket failed path=%s", scope["path"], exc_info=error)
+
+
+async def refuse_handshake(scope: Any, receive: Any, send: Any, error: Exception) -> None:
+    """Answer a WebSocket handshake with a problem instead of a socket (ASGI denial response)."""
+    del receive
+    problem = problem_of(error)
+    headers = {"content-type": MEDIA_TYPE, **problem.headers}
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "websocket.http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "websocket.http.response.body", "body": problem.body(scope["path"])})
+
+
+class UnsupportedMediaType(InvalidInput):
+    """Send the body as application/json."""
+
+    code = "media_type"

@@ -1,0 +1,151 @@
+"""New jobs: from a template, with values that its interface accepts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import UNSET, UnsetType
+
+from hub.api import bodies
+from hub.api.desk import Desk
+from hub.api.job_templates import existing
+from hub.api.jobs import AnyRequest
+from hub.auth.guard import actor_of
+from hub.errors import Forbidden, InvalidInput, NotFound
+from hub.lifecycle import commands as c
+from hub.lifecycle.catalogue import NoChildren, TemplateDeleted
+from hub.lifecycle.interface import Bound, Interface, TypedValue, bind, bind_plain
+from hub.lifecycle.notifications import check_override
+from hub.lifecycle.templates import check_labels, interface_of
+from hub.lifecycle.values import legible
+from hub.wire.jobs import CreateJobIn, JobIn, JobOut, ValueOut
+from orm.queries import templates
+from orm.queries.templates import TemplateRow
+from orm.rows import SpecRow
+
+BARE_OR_TYPED = "Send inputs and parameters, or input_values and parameter_values, not both."
+VERSION_OF_NAME = "A version goes with the name of a template, not with its number."
+
+
+class SubmissionController(Controller):
+    """The routes that make jobs."""
+
+    path = "/v1"
+    tags = ("jobs",)
+
+    @post("/jobs", opt={"action": "jobs_submit"}, operation_id="jobs_submit")
+    async def submit(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[JobOut]:
+        """Make a job from a template by number or name."""
+        asked = await bodies.read(request, JobIn)
+        bodies.storable(asked.description, "description")
+        check_labels("labels", asked.labels)
+        template = _active(await _named(desk, asked))
+        bound = bound_values(asked, interface_of(template))
+        command = _command(request, template, bound, asked.description)
+        if asked.priority is not None:
+            command = msgspec.structs.replace(command, priority=asked.priority)
+        if asked.labels:
+            labels = {**msgspec.json.decode(template.labels), **asked.labels}
+            command = msgspec.structs.replace(command, labels=_json(labels))
+        return await _make(desk, command, 201)
+
+    @post("/jobs/create", opt={"action": "jobs_create"}, operation_id="jobs_create")
+    async def create(self) -> Response[JobOut]:
+        """Refuse, as UFDL does."""
+        raise Forbidden("nobody creates jobs this way: POST /v1/jobs, or a template's create-job")
+
+    @post(
+        "/job-templates/{pk:int}/create-job",
+        opt={"action": "job_templates_create_job"},
+        operation_id="job_templates_create_job",
+        status_code=200,
+    )
+    async def create_job(
+        self, request: AnyRequest, pk: FromPath[int], desk: NamedDependency[Desk]
+    ) -> Response[JobOut]:
+        """Make a job from this template, with typed values."""
+        template = await existing(desk, pk)
+        asked = await bodies.read(request, CreateJobIn)
+        bodies.storable(asked.description, "description")
+        if asked.notification_override is not None:
+            check_override(asked.notification_override)
+        template = _active(template)
+        if asked.child_notification_overrides is not None:
+            raise NoChildren
+        values = _typed(asked.input_values), _typed(asked.parameter_values or {})
+        bound = bind(interface_of(template), *values)
+        return await _make(desk, _command(request, template, bound, asked.description), 200)
+
+
+def bound_values(asked: JobIn, interface: Interface) -> Bound:
+    """Return the values of a job, checked, in whichever of the two forms they came.
+
+    Raises:
+        InvalidInput: both forms at once, or a parameter is missing.
+        BadType: a type cannot be read.
+        ValuesRefused: the interface does not take them.
+    """
+    is_bare = asked.inputs is not UNSET or asked.parameters is not UNSET
+    is_typed = asked.input_values is not UNSET or asked.parameter_values is not UNSET
+    if is_bare and is_typed:
+        raise InvalidInput(BARE_OR_TYPED, fields={"non_field_errors": [BARE_OR_TYPED]})
+    if is_typed:
+        values = _typed(_or_none(asked.input_values)), _typed(_or_none(asked.parameter_values))
+        return bind(interface, *values)
+    return bind_plain(interface, _or_none(asked.inputs), _or_none(asked.parameters))
+
+
+def _or_none(values: dict[str, Any] | UnsetType) -> dict[str, Any]:
+    return {} if isinstance(values, UnsetType) else values
+
+
+def _typed(values: Mapping[str, ValueOut]) -> dict[str, TypedValue]:
+    return {name: TypedValue(given.value, given.type) for name, given in values.items()}
+
+
+async def _named(desk: Desk, asked: JobIn) -> TemplateRow:
+    if isinstance(asked.template, int):
+        if asked.version is not None:
+            raise InvalidInput(VERSION_OF_NAME, fields={"version": [VERSION_OF_NAME]})
+        return await existing(desk, asked.template)
+    bodies.storable(asked.template, "template")
+    row = await templates.by_name(desk.engine, asked.template, asked.version)
+    if row is None:
+        version = "" if asked.version is None else f" version {asked.version}"
+        raise NotFound(f"there is no job template '{legible(asked.template)}'{version}")
+    return row
+
+
+def _active(template: TemplateRow) -> TemplateRow:
+    if template.deleted_us is not None:
+        raise TemplateDeleted
+    return template
+
+
+def _command(
+    request: AnyRequest, template: TemplateRow, bound: Bound, description: str
+) -> c.Create:
+    return c.Create(
+        actor=actor_of(request.scope),
+        template=template.pk,
+        priority=template.priority,
+        max_tries=template.max_tries,
+        description=description,
+        labels=template.labels,
+        inputs=_json(bound.inputs),
+        parameters=_json(bound.parameters),
+    )
+
+
+async def _make(desk: Desk, command: c.Create, status: int) -> Response[JobOut]:
+    outcome = await desk.ledger.execute(command)
+    # The answer, and the calls of the node that takes the job, then need not read this back.
+    desk.views.remember(SpecRow(outcome.job.pk, command.inputs, command.parameters))
+    return await desk.answer(outcome, status)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,173 @@
+"""Composition root: the only place that knows everybody."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+
+from channels.feed import Feed
+from hub import clock
+from hub.api import CONTROLLERS
+from hub.api.desk import Desk
+from hub.api.health import Readiness
+from hub.api.problems import answer_problem, log_socket_failure, refuse_handshake
+from hub.api.schema import ROUTES as SCHEMA_ROUTES
+from hub.auth.accounts import Accounts
+from hub.auth.guard import Guard, NodeOwners
+from hub.auth.tokens import Tokens
+from hub.lifecycle.ledger import Ledger
+from hub.lifecycle.log import CommittedLog
+from hub.live.job_socket import Gallery, watch_job
+from hub.live.registry import Sockets
+from hub.outputs.local import LocalStore
+from hub.settings import Settings
+from hub.upkeep.contacts import Contacts
+from hub.upkeep.leftovers import Leftovers
+from hub.upkeep.ticker import Chore, tick
+from orm.engine import Engine, bind, make_engine
+from orm.postgres import ServerEngine
+from orm.queries import job_types, meta
+from orm.queries.batch import BatchStore
+from orm.queries.batch_postgres import PostgresBatches
+from orm.queries.batch_sqlite import SqliteBatches
+
+
+class Hub:
+    """Everything that one process of the hub is made of."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine: Engine = make_engine(settings.database)
+        self.log = CommittedLog(self.engine)
+        self.feed = Feed(self.log, ring_events=settings.ring_events)
+        self.ledger = Ledger(_batches(self.engine), self.feed.offer)
+        self.desk = Desk(self.engine, self.ledger, list_max=settings.list_max)
+        self.tokens = Tokens(self.engine, settings.access_token_s, settings.refresh_token_s)
+        self.accounts = Accounts(self.engine, self.tokens)
+        self.owners = NodeOwners(self.engine)
+        self.sockets = Sockets(self.tokens, settings.max_sockets)
+        self.store = LocalStore(settings.outputs_dir)
+        self.readiness = Readiness(self.engine, settings.data_dir)
+
+    @asynccontextmanager
+    async def running(self, _: Litestar) -> AsyncIterator[None]:
+        """Open the database, run what runs in the background, and close in the opposite order."""
+        bind(self.engine)
+        await self.engine.start()
+        try:
+            self.desk.open((await meta.ensure(self.engine, clock.wall_us())).epoch)
+            await job_types.ensure_built_in(self.engine)
+            async with self.feed.running(), self._background():
+                yield
+        finally:
+            self.store.close()
+            await self.engine.stop()
+
+    @asynccontextmanager
+    async def _background(self) -> AsyncIterator[None]:
+        contacts = Contacts(self.owners, self.ledger)
+        committing = asyncio.create_task(self.ledger.run())
+        chores = [
+            asyncio.create_task(tick(chore))
+            for chore in (
+                Chore("heartbeat", 0.5, self._beat),
+                Chore("contacts", 2.0, contacts.flush),
+                Chore("socket rights", 2.0, self.sockets.check_tokens),
+                Chore("dead tokens", 600.0, self._sweep_tokens),
+                Chore("temporary files", 3_600.0, self._sweep_temporary),
+                Chore("leftover bytes", 600.0, self._sweep_leftovers),
+            )
+        ]
+        try:
+            yield
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+            await contacts.flush()
+            self.ledger.close()
+            await committing
+
+    async def _beat(self) -> None:
+        self.readiness.beat()
+
+    async def _sweep_tokens(self) -> None:
+        await self.accounts.sweep_tokens()
+
+    async def _sweep_temporary(self) -> None:
+        await self.store.sweep_temporary(older_than_s=86_400.0)
+
+    async def _sweep_leftovers(self) -> None:
+        await Leftovers(self.engine, self.store).sweep()
+
+    def drain(self) -> None:
+        """Begin to stop: not ready any more, and every socket is asked to close."""
+        self.readiness.is_draining = True
+        self.sockets.drain()
+
+    def provided(self) -> dict[str, Provide]:
+        """Return what handlers can ask for, by name."""
+        parts: dict[str, Any] = {
+            "settings": self.settings,
+            "log": self.log,
+            "gallery": Gallery(self.engine, self.feed, self.sockets, refuse_handshake),
+            "desk": self.desk,
+            "tokens": self.tokens,
+            "accounts": self.accounts,
+            "owners": self.owners,
+            "store": self.store,
+            "readiness": self.readiness,
+        }
+        return {name: Provide(_constant(part), use_cache=True) for name, part in parts.items()}
+
+
+def _constant(part: Any) -> Any:
+    async def provide() -> Any:
+        return part
+
+    return provide
+
+
+def _batches(engine: Engine) -> BatchStore:
+    return PostgresBatches(engine) if isinstance(engine, ServerEngine) else SqliteBatches(engine)
+
+
+def create_app(settings: Settings) -> Litestar:
+    """Return the ASGI application; ``app.state.hub`` is the ``Hub`` behind it."""
+    hub = Hub(settings)
+    guard = Guard(
+        hub.tokens, hub.owners, refuse_handshake, anonymous_watch=settings.anonymous_watch
+    )
+    app = Litestar(
+        route_handlers=[*CONTROLLERS, *SCHEMA_ROUTES, watch_job],
+        lifespan=[hub.running],
+        middleware=[guard],
+        dependencies=hub.provided(),
+        exception_handlers={Exception: answer_problem, HTTPException: answer_problem},
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=None,  # hub.api.schema serves the document
+        cors_config=_cors(settings),
+        after_exception=[log_socket_failure],
+        debug=False,
+        logging_config=None,
+    )
+    app.state.hub = hub
+    return app
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        allow_headers=["authorization", "content-type", "content-disposition", "node-id"],
+        expose_headers=["X-Hub-Cursor", "X-Hub-Truncated"],
+        max_age=600,
+    )

@@ -1,0 +1,80 @@
+"""The README is true: what it lists is what there is."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import hub
+from hub.api.problems import CODE_OF_STATUS, STATUS_OF_CODE, STATUS_OF_KIND, STORAGE_CODES
+from hub.cli import main
+from hub.errors import HubError
+from hub.lifecycle.states import TRANSITIONS, Action, Status
+from hub.settings import Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+WITHOUT_A_PATH = {Status.PENDING, Status.BLOCKED}
+"""States that belong to graphs: the diagram shows them without naming an action."""
+
+
+def table(name: str) -> list[list[str]]:
+    part = README.partition(f"<!-- {name} -->")[2].partition(f"<!-- end of {name} -->")[0]
+    rows = [line.strip("|").split("|") for line in part.strip().splitlines()[2:]]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def shown(default: object) -> str:
+    if default == "":
+        return "empty"
+    return f"`{int(default) if isinstance(default, bool) else default}`"
+
+
+def error_classes(base: type[HubError] = HubError) -> Iterator[type[HubError]]:
+    for found in base.__subclasses__():
+        yield found
+        yield from error_classes(found)
+
+
+def import_all() -> None:
+    for module in pkgutil.walk_packages(hub.__path__, "hub."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+def test_every_setting_stands_in_the_table_with_its_default() -> None:
+    documented = {row[0].strip("`"): row[1] for row in table("settings")}
+    defaults = {
+        f"HUB_{field.name.upper()}": shown(field.default)
+        for field in msgspec.structs.fields(Settings)
+    }
+    assert documented == defaults
+
+
+def test_every_error_code_stands_in_the_table_with_its_status() -> None:
+    import_all()
+    codes = {
+        found.code: int(STATUS_OF_CODE.get(found.code, STATUS_OF_KIND[found.kind]))
+        for found in error_classes()
+    }
+    codes |= {code: status for status, code in CODE_OF_STATUS.items()}
+    codes |= dict.fromkeys(STORAGE_CODES.values(), 409) | {"internal": 500}
+    documented = {row[1].strip("`"): int(row[0]) for row in table("errors")}
+    assert documented == codes
+
+
+def test_every_command_stands_in_the_table() -> None:
+    assert set(re.findall(r"^\| `hub ([\w-]+)` \|", README, re.MULTILINE)) == set(main.commands)
+
+
+@pytest.mark.parametrize(("before", "action"), TRANSITIONS)
+def test_the_diagram_draws_every_transition(before: Status, action: Action) -> None:
+    after = TRANSITIONS[before, action]
+    if before in WITHOUT_A_PATH or after == before == Status.FAILED:
+        return
+    drawn = re.findall(rf"{before} --> {after}: (.+)", README)
+    assert action in ", ".join(drawn).split(", ")
