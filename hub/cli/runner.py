@@ -15,6 +15,7 @@ import uvicorn
 from litestar import Litestar
 
 from hub.app import Hub
+from hub.live.sink import DirectProtocol
 from hub.settings import Settings
 
 SOCKETS_S = 4.0
@@ -37,7 +38,7 @@ async def run(app: Litestar, settings: Settings, listener: socket.socket) -> Non
     config = uvicorn.Config(
         app,
         http="httptools",
-        ws="websockets-sansio",
+        ws=DirectProtocol,
         ws_max_size=MESSAGE_MAX_BYTES,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,

@@ -18,7 +18,6 @@ from hub.cli.schema import prepare
 from hub.settings import Settings
 from orm.engine import make_engine
 
-
 SETTINGS = "\b\nSettings, each also an environment variable:\n" + "\n".join(
     f"  HUB_{field.name.upper():<20} {field.default!r}"
     for field in msgspec.structs.fields(Settings)

@@ -100,8 +100,8 @@ class HardDelete(Command, frozen=True, kw_only=True, gc=False):
 class AddOutput(Command, frozen=True, kw_only=True, gc=False):
     """Attach bytes that the output store already holds.
 
-    ``run`` is the run (``lifecycle.results.run_of``) in which the upload began: bytes that took long
-    must not land in a later one.
+    ``run`` is the run (``lifecycle.results.run_of``) in which the upload began: bytes that took
+    long must not land in a later one.
     """
 
     name: str

@@ -14,7 +14,7 @@ from hub import clock
 from hub.errors import HubError, StorageFull, Unavailable
 from hub.lifecycle.commands import Actor, Command, Touch
 from hub.lifecycle.planner import Batch, Outcome
-from orm.errors import DatabaseAway, DatabaseFull, StorageError
+from orm.errors import DatabaseAway, DatabaseFull
 from orm.queries.batch import BatchStore, Draft
 
 log = logging.getLogger("hub.ledger")
@@ -72,7 +72,15 @@ class Ledger:
             if not self._waiting and self._is_open:
                 self._news.clear()
             if batch:
-                await self._commit(batch)
+                await self._survive(batch)
+
+    async def _survive(self, waiting: list[Waiting]) -> None:
+        """Commit a batch; whatever goes wrong, all are answered and the next one has its turn."""
+        try:
+            await self._commit(waiting)
+        except Exception as error:
+            log.exception("batch failed unforeseen commands=%d", len(waiting))
+            self._fail(waiting, error)
 
     def close(self) -> None:
         """Take no more commands and let ``run`` end when none waits."""
@@ -112,7 +120,7 @@ class Ledger:
                 outcome.gseq = head
                 future.set_result(outcome)
 
-    def _fail(self, waiting: list[Waiting], error: StorageError) -> None:
+    def _fail(self, waiting: list[Waiting], error: Exception) -> None:
         log.warning("batch failed commands=%d error=%s", len(waiting), error)
         refusal = StorageFull if isinstance(error, DatabaseFull) else Unavailable
         for _, future in waiting:

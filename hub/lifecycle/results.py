@@ -43,7 +43,7 @@ def check_may_ever_add(actor: c.Actor) -> None:
 
 
 def run_of(row: JobRow) -> tuple[int, int]:
-    """Return which run the job is in: a reset keeps holder and attempt, and still begins another."""
+    """Return which run the job is in: a reset begins another one of the same attempt."""
     return row.attempt, row.num_exes
 
 

@@ -5,7 +5,7 @@ them, and what the first message already tells is skipped by its number.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from litestar import WebSocket, websocket
@@ -18,16 +18,14 @@ from channels.subscription import JobSubscription, SubscriptionClosed
 from hub.auth.guard import Refuse, one_header
 from hub.errors import CursorGone, HubError, InvalidInput, NotFound
 from hub.live.registry import RESTARTING, OpenSocket, Sockets
+from hub.live.sink import PeerGone, Send, Sink, sink_of
 from hub.live.ufdl import Messages
 from orm.engine import Engine
 from orm.queries import jobs, meta
 
-SEND_TIMEOUT_S = 15.0
-"""A watcher that takes nothing for this long is closed; it resumes from its cursor."""
-
 SLOW = 4200
+GONE = 1001
 
-Send = Callable[[Any], Awaitable[None]]
 AnySocket = WebSocket[Any, Any, Any]
 
 
@@ -57,7 +55,7 @@ async def watch_job(
             subscription, messages, first = await _begin(socket, pk, gallery)
             with subscription:
                 await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
-                writer = _Writer(send, subscription, messages)
+                writer = _Writer(sink_of(scope, send), subscription, messages)
                 await _serve(socket, open_socket, writer, first)
     except HubError as error:
         await gallery.refuse(scope, socket.receive, send, error)
@@ -114,27 +112,29 @@ async def _resumed(engine: Engine, text: str) -> int:
 class _Writer:
     """Sends every event of a subscription, oldest first; one slow watcher holds up nobody else."""
 
-    def __init__(self, send: Send, subscription: JobSubscription, messages: Messages) -> None:
-        self._send = send
+    def __init__(self, sink: Sink, subscription: JobSubscription, messages: Messages) -> None:
+        self._sink = sink
         self._subscription = subscription
         self._messages = messages
 
     async def run(self, first: bytes | None) -> int:
-        """Send until the feed ends or the peer stalls; return the code to close with."""
-        if first is not None:
-            await self._send({"type": "websocket.send", "text": first.decode()})
-        while True:
-            try:
+        """Send until the feed ends or the peer stalls or leaves; return the code to close with."""
+        try:
+            if first is not None:
+                await self._sink.send([first])
+            while True:
                 events = await self._subscription.next()
-                async with asyncio.timeout(SEND_TIMEOUT_S):
-                    for event in events:
-                        message = self._messages.of_event(event)
-                        if message is not None:
-                            await self._send({"type": "websocket.send", "text": message.decode()})
-            except SubscriptionClosed:
-                return RESTARTING
-            except TimeoutError:
-                return SLOW
+                frames = [self._messages.of_event(event) for event in events]
+                shown = [frame for frame in frames if frame is not None]
+                if shown:
+                    await self._sink.send(shown)
+        except SubscriptionClosed:
+            return RESTARTING
+        except TimeoutError:
+            self._sink.abort()
+            return SLOW
+        except PeerGone:
+            return GONE
 
 
 async def _serve(
@@ -162,5 +162,7 @@ async def _until_left(socket: AnySocket) -> None:
 
 
 async def _close(send: Send, code: int) -> None:
-    async with asyncio.timeout(1.0):
-        await send({"type": "websocket.close", "code": code, "reason": ""})
+    # A peer that stalled or left is not worth waiting for; its transport is closed all the same.
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(1.0):
+            await send({"type": "websocket.close", "code": code, "reason": ""})

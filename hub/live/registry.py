@@ -88,7 +88,7 @@ class Sockets:
             self._all_closed.set()
 
     async def drained(self, within_s: float) -> None:
-        """Wait until all sockets have closed after ``drain``, or ``within_s`` seconds have passed."""
+        """Wait after ``drain`` until all sockets have closed, ``within_s`` seconds at the most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._all_closed.wait()

@@ -11,6 +11,7 @@ import msgspec
 
 from channels.events import Cursor, Event
 from hub.lifecycle.states import Status
+from hub.live.frames import text_frame
 from orm.rows import JobRow
 
 SHOWN_AS = {
@@ -38,7 +39,7 @@ EMPTY = msgspec.Raw(b"{}")
 
 
 class Messages:
-    """Encodes events for plain sockets; ``epoch`` stands in the cursors."""
+    """Makes text frames of events for plain sockets; ``epoch`` stands in the cursors."""
 
     def __init__(self, epoch: str, *, strict: bool = False) -> None:
         self._epoch = epoch
@@ -46,7 +47,7 @@ class Messages:
         self._face = f"{FACE}-strict" if strict else FACE
 
     def of_event(self, event: Event) -> bytes | None:
-        """Return the message for ``event``, encoded once; ``None``: not shown here."""
+        """Return the frame for ``event``, made once; ``None``: it is not shown here."""
         if event.type not in SHOWN_AS:
             return None
         return event.face(self._face, self._encode)
@@ -68,7 +69,7 @@ class Messages:
         return self._with_place(members, event.seq, event.tseq, event.gseq)
 
     def first(self, row: JobRow, gseq: int) -> bytes | None:
-        """Return what a new watcher is told first; ``None`` for a job that has not begun."""
+        """Return the frame a new watcher gets first; ``None`` for a job that has not begun."""
         transition = FIRST_OF_STATUS.get(Status(row.status))
         if transition is None:
             return None
@@ -90,4 +91,4 @@ class Messages:
         if not self._strict:
             members["seq"], members["tseq"] = seq, tseq
             members["cursor"] = str(Cursor(self._epoch, gseq))
-        return msgspec.json.encode(members)
+        return text_frame(msgspec.json.encode(members))

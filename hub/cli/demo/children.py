@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from hub.cli.rest import NoAnswer
 from hub.errors import Unavailable
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ T = TypeVar("T")
 Loss = Coroutine[Any, Any, NoReturn]
 """Waits for something that must not happen, and raises when it does."""
 
-STOP_S = 15.0
+STOP_S = 12.0
 """How long a process may take to end after SIGTERM before it is killed."""
 
 ENDING_S = 2.0
@@ -115,7 +116,7 @@ async def unless(losses: Sequence[Loss], work: Coroutine[Any, Any, T]) -> T:
     losing = [asyncio.ensure_future(loss) for loss in losses]
     try:
         await asyncio.wait([working, *losing], return_when=asyncio.FIRST_COMPLETED)
-        if working.done() and isinstance(working.exception(), Unavailable):
+        if working.done() and isinstance(working.exception(), NoAnswer):
             # A peer that does not answer may be one that is just ending.
             await asyncio.wait(losing, timeout=ENDING_S, return_when=asyncio.FIRST_COMPLETED)
     finally:

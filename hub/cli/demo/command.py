@@ -28,7 +28,9 @@ class Interrupted(Unavailable):
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Leave the hub running at the end, until Ctrl-C.")
+@click.option(
+    "--keep", is_flag=True, help="Leave the hub running until Ctrl-C, and show how to sign in."
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),

@@ -12,8 +12,8 @@ import msgspec
 
 from hub.auth.accounts import FIRST_ADMIN
 from hub.cli.demo.children import Child, running, unless
-from hub.cli.rest import Refused, Rest
-from hub.errors import BadCredentials, Unavailable
+from hub.cli.rest import NoAnswer, Refused, Rest
+from hub.errors import BadCredentials
 
 START_S = 30.0
 
@@ -22,7 +22,7 @@ PASSWORD_VARIABLE = "HUB_ADMIN_PASSWORD"
 LISTENING = re.compile(r" at (http://\S+) on (\S+)")
 
 
-class HubNotReady(Unavailable):
+class HubNotReady(NoAnswer):
     """The hub did not begin to work."""
 
     code = "hub_not_ready"

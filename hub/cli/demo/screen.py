@@ -8,6 +8,7 @@ from typing import Protocol
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Column
 
 from hub import clock
 from hub.lifecycle.values import legible
@@ -68,11 +69,12 @@ def screen() -> Iterator[Screen]:
     if not sys.stdout.isatty() or console.is_dumb_terminal:
         yield Lines()
         return
+    rest = Column(ratio=1, no_wrap=True)
     columns = (
         TextColumn("         "),
         BarColumn(bar_width=24),
         TaskProgressColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
+        TextColumn("{task.fields[text]}", markup=False, table_column=rest),
     )
-    with Progress(*columns, console=console, transient=True, redirect_stderr=False) as progress:
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
         yield Bar(progress)

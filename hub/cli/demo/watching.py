@@ -9,7 +9,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from hub.cli.rest import Rest
+from hub.cli.rest import NoAnswer, Rest
 from hub.errors import Conflict, Unavailable
 from hub.wire.events import EventOut, EventPage
 
@@ -26,7 +26,7 @@ UNTOLD = frozenset({"create", "output"})
 PAGE = 1_000
 
 
-class SocketFailed(Unavailable):
+class SocketFailed(NoAnswer):
     """The job's socket cannot be read."""
 
     code = "socket_failed"

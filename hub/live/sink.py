@@ -1,0 +1,95 @@
+"""Where a watcher's frames go: straight to the transport, or through ASGI one by one.
+
+``DirectProtocol`` is uvicorn's socket protocol, which lets the application reach the transport:
+frames that are built once for all watchers are written as they are, several in one write. It
+reaches into uvicorn, so that one's minor version is pinned; another server gets ``AsgiSink``.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from hub.live.frames import payload_of
+
+EXTENSION = "hub.direct"
+
+STALL_S = 15.0
+"""A watcher that takes nothing for this long is cut off; it resumes from its cursor."""
+
+Send = Callable[[Any], Awaitable[None]]
+
+
+class PeerGone(Exception):
+    """The socket is closed."""
+
+
+class Sink(Protocol):
+    """Takes text frames for one watcher.
+
+    ``send`` returns when all are with the transport, in order, and waits while the peer is slow. It
+    raises ``TimeoutError`` after ``STALL_S`` seconds without any progress, ``PeerGone`` when there
+    is nobody to send to.
+    """
+
+    async def send(self, frames: Sequence[bytes]) -> None:
+        """Send whole text frames."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection at once, with what was not taken yet."""
+        ...
+
+
+class DirectProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, reachable from the scope."""
+
+    async def run_asgi(self) -> None:
+        """Run the application with this protocol in reach."""
+        extensions: Any = self.scope.setdefault("extensions", {})
+        extensions[EXTENSION] = self
+        await super().run_asgi()
+
+
+class DirectSink:
+    """Writes to the transport."""
+
+    def __init__(self, protocol: DirectProtocol) -> None:
+        self._protocol = protocol
+
+    async def send(self, frames: Sequence[bytes]) -> None:
+        """Send whole text frames in one write."""
+        protocol = self._protocol
+        if not protocol.writable.is_set():
+            async with asyncio.timeout(STALL_S):
+                await protocol.writable.wait()
+        if protocol.disconnected or protocol.close_sent:
+            raise PeerGone
+        protocol.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def abort(self) -> None:
+        """Drop the connection: closing it politely would wait for a buffer that nobody empties."""
+        self._protocol.transport.abort()
+
+
+class AsgiSink:
+    """Sends messages the portable way."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def send(self, frames: Sequence[bytes]) -> None:
+        """Send whole text frames, a message each."""
+        for frame in frames:
+            async with asyncio.timeout(STALL_S):
+                await self._send({"type": "websocket.send", "text": payload_of(frame).decode()})
+
+    def abort(self) -> None:
+        """Leave it to the server: ASGI has no word for it."""
+
+
+def sink_of(scope: Any, send: Send) -> Sink:
+    """Return the fastest sink that the server of this socket has."""
+    protocol = scope.get("extensions", {}).get(EXTENSION)
+    return AsgiSink(send) if protocol is None else DirectSink(protocol)

@@ -1,0 +1,375 @@
+"""Nodes and hardware generations over REST, on both databases."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from hub.lifecycle import commands as c
+from tests.integration.conftest import HubClient, Json, as_node, fields_of, filtered
+
+UNKNOWN_NODE = 4242
+NODE_BODY = {"ip": "10.0.0.1", "index": 0, "cpu_mem": 1}
+TURING = {
+    "generation": "Turing",
+    "min_compute_capability": 7.5,
+    "max_compute_capability": 8.0,
+}
+
+
+async def run_a_job(hub_client: HubClient, node: Json) -> Json:
+    template = await hub_client.template()
+    job = await hub_client.job(template["pk"])
+    for command in (c.Acquire, c.Start):
+        await hub_client.hub.ledger.execute(
+            command(actor=c.Actor(2, node=node["pk"]), job=job["pk"])
+        )
+    return job
+
+
+async def generation(hub_client: HubClient, **members: Any) -> Json:
+    answer = await hub_client.admin.post("/v1/hardware/create", json=TURING | members)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+# --- Nodes ----------------------------------------------------------------------------------------
+
+
+async def test_a_registered_node_belongs_to_the_account_that_registered_it(
+    hub_client: HubClient,
+) -> None:
+    node = await hub_client.node(gpu_mem=8, driver_version="470.57")
+
+    created = node.pop("creation_time")
+    assert created.endswith("Z")
+    assert node == {
+        "pk": 1,
+        "ip": "10.0.0.1",
+        "index": 0,
+        "driver_version": "470.57",
+        "hardware_generation": None,
+        "gpu_mem": 8,
+        "cpu_mem": 1,
+        "last_seen": None,
+        "current_job": None,
+        "owner": 2,
+    }
+    assert (await hub_client.viewer.get("/v1/nodes/1")).json()["owner"] == 2
+    assert await hub_client.audited("nodes.create") == [(2, "node", 1)]
+
+
+async def test_a_viewer_registers_no_node(hub_client: HubClient) -> None:
+    answer = await hub_client.viewer.post("/v1/nodes/create", json=NODE_BODY)
+
+    assert answer.status_code == 403
+
+
+async def test_a_node_is_registered_once_under_its_address_and_index(
+    hub_client: HubClient,
+) -> None:
+    await hub_client.node()
+
+    again = await hub_client.other.post("/v1/nodes/create", json=NODE_BODY)
+
+    assert again.status_code == 400
+    assert fields_of(again) == {
+        "non_field_errors": ["The fields ip, index must make a unique set."]
+    }
+    assert (await hub_client.node(index=1))["pk"] != 1
+
+
+async def test_of_many_registrations_at_once_one_wins(hub_client: HubClient) -> None:
+    answers = await asyncio.gather(
+        *(hub_client.user.post("/v1/nodes/create", json=NODE_BODY) for _ in range(8))
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201] + [400] * 7
+
+
+async def test_read_only_and_unknown_members_are_ignored(hub_client: HubClient) -> None:
+    node = await hub_client.node(current_job=9, last_seen="yesterday", pk=77, colour="red")
+
+    assert (node["current_job"], node["last_seen"]) == (None, None)
+    assert node["pk"] != 77
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"ip": None}, "ip"),
+        ({"ip": ""}, "ip"),
+        ({"ip": "1" * 40}, "ip"),
+        ({"ip": "10.0.0.1\0"}, "ip"),
+        ({"ip": 10}, "ip"),
+        ({"index": -1}, "index"),
+        ({"index": 32_768}, "index"),
+        ({"index": 0.5}, "index"),
+        ({"index": True}, "index"),
+        ({"cpu_mem": 2**63}, "cpu_mem"),
+        ({"cpu_mem": -1}, "cpu_mem"),
+        ({"gpu_mem": 10**40}, "gpu_mem"),
+        ({"driver_version": "4" * 17}, "driver_version"),
+        ({"hardware_generation": 2**63}, "hardware_generation"),
+        ({"hardware_generation": "Turing"}, "hardware_generation"),
+    ],
+)
+async def test_a_bad_member_is_named(hub_client: HubClient, members: Json, field: str) -> None:
+    answer = await hub_client.user.post("/v1/nodes/create", json=NODE_BODY | members)
+
+    assert answer.status_code == 400
+    assert list(fields_of(answer)) == [field]
+
+
+async def test_all_members_that_are_missing_are_named(hub_client: HubClient) -> None:
+    answer = await hub_client.user.post("/v1/nodes/create", json={"gpu_mem": 1})
+
+    missing = ["This field is required."]
+    assert fields_of(answer) == {"ip": missing, "index": missing, "cpu_mem": missing}
+
+
+@pytest.mark.parametrize("body", ["[]", "{", '"x"', "nul", '{"ip": "\\ud800"}', "[" * 100])
+async def test_a_body_that_is_no_object_is_refused(hub_client: HubClient, body: str) -> None:
+    answer = await hub_client.user.send_json("POST", "/v1/nodes/create", body)
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("pk", [99, 0, -1, 2**63 - 1])
+async def test_a_hardware_generation_must_exist(hub_client: HubClient, pk: int) -> None:
+    answer = await hub_client.user.post(
+        "/v1/nodes/create", json=NODE_BODY | {"hardware_generation": pk}
+    )
+
+    assert answer.status_code == 400
+    text = f'Invalid pk "{pk}" - object does not exist.'
+    assert fields_of(answer) == {"hardware_generation": [text]}
+
+
+async def test_a_worker_finds_its_node_and_brings_it_up_to_date(hub_client: HubClient) -> None:
+    node = await hub_client.node()
+    hardware = await generation(hub_client)
+    found = await hub_client.user.post("/v1/nodes/list", json=filtered("ip", "10.0.0.1"))
+    assert [row["pk"] for row in found.json()] == [node["pk"]]
+
+    sent = NODE_BODY | {
+        "driver_version": None,
+        "hardware_generation": hardware["pk"],
+        "gpu_mem": None,
+        "cpu_mem": 64,
+    }
+    answer = await hub_client.user.patch(
+        f"/v1/nodes/{node['pk']}", json=sent, headers=as_node(node)
+    )
+
+    assert answer.status_code == 200
+    assert (answer.json()["cpu_mem"], answer.json()["hardware_generation"]) == (64, hardware["pk"])
+    assert answer.json()["last_seen"] is not None
+    assert await hub_client.audited("nodes.update") == []
+
+
+async def test_what_is_not_sent_stays(hub_client: HubClient) -> None:
+    node = await hub_client.node(driver_version="1", gpu_mem=5)
+
+    await hub_client.admin.patch("/v1/nodes/1", json={"cpu_mem": 7})
+    answer = await hub_client.admin.patch("/v1/nodes/1", json={"driver_version": None})
+
+    assert answer.json() == node | {"cpu_mem": 7, "driver_version": None}
+    assert await hub_client.audited("nodes.update") == [(1, "node", 1)] * 2
+
+
+async def test_put_asks_for_what_a_node_must_have(hub_client: HubClient) -> None:
+    await hub_client.node()
+
+    assert (await hub_client.admin.put("/v1/nodes/1", json={"ip": "x"})).status_code == 400
+    answer = await hub_client.admin.put("/v1/nodes/1", json=NODE_BODY | {"ip": "x"})
+    assert (answer.status_code, answer.json()["ip"]) == (200, "x")
+
+
+async def test_a_node_cannot_take_the_address_of_another(hub_client: HubClient) -> None:
+    await hub_client.node()
+    second = await hub_client.node(index=1)
+
+    answer = await hub_client.user.patch(
+        f"/v1/nodes/{second['pk']}", json={"index": 0}, headers=as_node(second)
+    )
+
+    assert (answer.status_code, list(fields_of(answer))) == (400, ["non_field_errors"])
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_only_an_administrator_or_the_node_itself_changes_it(
+    hub_client: HubClient, method: str
+) -> None:
+    node = await hub_client.node()
+    second = await hub_client.node(index=1)
+    url = f"/v1/nodes/{node['pk']}"
+
+    async def status(caller: Any, headers: dict[str, str], path: str = url) -> int:
+        body = NODE_BODY if method != "DELETE" else None
+        return int((await caller.request(method, path, json=body, headers=headers)).status_code)
+
+    assert await status(hub_client.user, {}) == 403
+    assert await status(hub_client.user, as_node(second)) == 403
+    assert await status(hub_client.other, as_node(node)) == 403
+    assert await status(hub_client.viewer, {}) == 403
+    assert await status(hub_client.user, {}, f"/v1/nodes/{UNKNOWN_NODE}") == 403
+    assert await status(hub_client.admin, {}, f"/v1/nodes/{UNKNOWN_NODE}") == 404
+    assert await status(hub_client.user, as_node(node)) < 300
+
+
+async def test_a_removed_node_may_not_call_any_more(hub_client: HubClient) -> None:
+    node = await hub_client.node()
+    assert (await hub_client.user.get("/v1/nodes/ping", headers=as_node(node))).is_success
+
+    gone = await hub_client.admin.delete("/v1/nodes/1")
+
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert (await hub_client.user.get("/v1/nodes/1")).status_code == 404
+    answer = await hub_client.user.get("/v1/nodes/ping", headers=as_node(node))
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_node_id")
+    assert await hub_client.audited("nodes.destroy") == [(1, "node", 1)]
+
+
+async def test_a_node_stays_while_jobs_refer_to_it(hub_client: HubClient) -> None:
+    node = await hub_client.node()
+    await run_a_job(hub_client, node)
+
+    answer = await hub_client.admin.delete(f"/v1/nodes/{node['pk']}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "node_in_use")
+    assert (await hub_client.user.get(f"/v1/nodes/{node['pk']}")).status_code == 200
+    assert await hub_client.audited("nodes.destroy") == []
+
+
+async def test_a_node_shows_the_job_it_runs(hub_client: HubClient) -> None:
+    node = await hub_client.node()
+    job = await run_a_job(hub_client, node)
+
+    one = await hub_client.user.get(f"/v1/nodes/{node['pk']}")
+    listed = await hub_client.user.post("/v1/nodes/list")
+
+    assert one.json()["current_job"] == job["pk"]
+    assert listed.json() == [one.json()]
+
+
+async def test_a_call_of_the_node_is_seen_at_once(hub_client: HubClient) -> None:
+    node = await hub_client.node()
+
+    answer = await hub_client.user.get("/v1/nodes/ping", headers=as_node(node))
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert (await hub_client.user.get("/v1/nodes/1")).json()["last_seen"] is not None
+
+
+async def test_ping_takes_a_node_or_an_administrator(hub_client: HubClient) -> None:
+    assert (await hub_client.admin.get("/v1/nodes/ping")).status_code == 200
+    assert (await hub_client.user.get("/v1/nodes/ping")).status_code == 403
+
+
+@pytest.mark.parametrize("pk", [0, UNKNOWN_NODE, 2**63, 10**30, "one"])
+async def test_a_node_that_is_not_there_is_404(hub_client: HubClient, pk: int | str) -> None:
+    assert (await hub_client.user.get(f"/v1/nodes/{pk}")).status_code == 404
+
+
+# --- Hardware -------------------------------------------------------------------------------------
+
+
+async def test_hardware_has_exactly_the_members_that_workers_know(hub_client: HubClient) -> None:
+    made = await generation(hub_client)
+
+    assert made == {"pk": 1} | TURING
+    assert (await hub_client.viewer.get("/v1/hardware/1")).json() == made
+    assert (await hub_client.viewer.post("/v1/hardware/list")).json() == [made]
+    assert await hub_client.audited("hardware.create") == [(1, "hardware", 1)]
+
+
+async def test_hardware_is_an_administrators(hub_client: HubClient) -> None:
+    await generation(hub_client)
+    asked = [
+        ("POST", "/v1/hardware/create"),
+        ("PUT", "/v1/hardware/1"),
+        ("PATCH", "/v1/hardware/1"),
+        ("DELETE", "/v1/hardware/1"),
+    ]
+
+    answers = [await hub_client.user.request(method, path, json={}) for method, path in asked]
+
+    assert [answer.status_code for answer in answers] == [403] * 4
+
+
+async def test_hardware_can_be_changed_and_removed(hub_client: HubClient) -> None:
+    made = await generation(hub_client)
+
+    patched = await hub_client.admin.patch("/v1/hardware/1", json={"max_compute_capability": 9})
+    put = await hub_client.admin.put("/v1/hardware/1", json=made | {"generation": "Volta"})
+    gone = await hub_client.admin.delete("/v1/hardware/1")
+
+    assert patched.json() == made | {"max_compute_capability": 9.0}
+    assert put.json() == made | {"generation": "Volta"}
+    assert gone.status_code == 204
+    assert (await hub_client.admin.delete("/v1/hardware/1")).status_code == 404
+    assert (await hub_client.admin.patch("/v1/hardware/1", json={})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"generation": "x" * 33}, "generation"),
+        ({"generation": " "}, "generation"),
+        ({"generation": "Ampere", "min_compute_capability": -1}, "min_compute_capability"),
+        ({"generation": "Ampere", "min_compute_capability": "7"}, "min_compute_capability"),
+        ({"generation": "Ampere", "max_compute_capability": 10**400}, "max_compute_capability"),
+        ({"generation": "Ampere", "min_compute_capability": 8}, "non_field_errors"),
+        ({"generation": "Ampere", "cores": 1}, "cores"),
+        ({}, "generation"),
+    ],
+)
+async def test_bad_hardware_is_refused(hub_client: HubClient, members: Json, field: str) -> None:
+    await generation(hub_client)
+
+    answer = await hub_client.admin.post("/v1/hardware/create", json=TURING | members)
+
+    assert answer.status_code == 400
+    assert list(fields_of(answer)) == [field]
+
+
+async def test_hardware_stays_while_a_node_has_it(hub_client: HubClient) -> None:
+    made = await generation(hub_client)
+    await hub_client.node(hardware_generation=made["pk"])
+
+    answer = await hub_client.admin.delete("/v1/hardware/1")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "hardware_in_use")
+
+
+@pytest.mark.parametrize(
+    ("compute", "name"),
+    [("6", "Pascal"), ("6.9999", "Pascal"), ("7.5", "Turing"), ("75e-1", "Turing")],
+)
+async def test_a_compute_capability_names_its_generation(
+    hub_client: HubClient, compute: str, name: str
+) -> None:
+    await generation(
+        hub_client, generation="Pascal", min_compute_capability=6, max_compute_capability=7
+    )
+    await generation(hub_client)
+
+    answer = await hub_client.viewer.get(f"/v1/hardware/get-hardware-generation/{compute}")
+
+    assert answer.json()["generation"] == name
+
+
+@pytest.mark.parametrize("compute", ["99", "8.0", "7.49", "nan", "-7.5", "7_5", "x" * 200, "0x7"])
+async def test_a_compute_capability_of_no_generation_is_refused(
+    hub_client: HubClient, compute: str
+) -> None:
+    await generation(hub_client)
+
+    answer = await hub_client.viewer.get(f"/v1/hardware/get-hardware-generation/{compute}")
+
+    assert answer.status_code == 400
+    start = "Bad value for get_hardware_generation parameter 'compute': "
+    detail = answer.json()["detail"]
+    assert detail.startswith(start + compute[:80])
+    assert detail.endswith(", options: [7.5, 8.0)")
