@@ -41,7 +41,6 @@ async def check_writable(engine: Engine) -> None:
     Raises:
         StorageError: the database does not take writes now.
     """
-
     async with engine.transaction() as transaction:
         await transaction.fetch("UPDATE hub_meta SET gseq = gseq WHERE pk = 1")
         await transaction.rollback()
