@@ -15,7 +15,12 @@ from hub import clock
 from hub.api import CONTROLLERS
 from hub.api.desk import Desk
 from hub.api.health import Readiness
-from hub.api.problems import answer_problem, log_socket_failure, refuse_handshake
+from hub.api.problems import (
+    ProblemsForSockets,
+    answer_problem,
+    note_socket_failure,
+    refuse_handshake,
+)
 from hub.api.schema import ROUTES as SCHEMA_ROUTES
 from hub.auth.accounts import Accounts
 from hub.auth.guard import Guard, NodeOwners
@@ -143,7 +148,7 @@ def create_app(settings: Settings) -> Litestar:
     guard = Guard(
         hub.tokens, hub.owners, refuse_handshake, anonymous_watch=settings.anonymous_watch
     )
-    app = Litestar(
+    app = ProblemsForSockets(
         route_handlers=[*CONTROLLERS, *SCHEMA_ROUTES, watch_job],
         lifespan=[hub.running],
         middleware=[guard],
@@ -152,7 +157,7 @@ def create_app(settings: Settings) -> Litestar:
         request_max_body_size=settings.max_body_bytes,
         openapi_config=None,  # hub.api.schema serves the document
         cors_config=_cors(settings),
-        after_exception=[log_socket_failure],
+        after_exception=[note_socket_failure],
         debug=False,
         logging_config=None,
     )

@@ -13,6 +13,7 @@ from hub.lifecycle.planner import Outcome
 from hub.wire.jobs import JobOut
 from orm.engine import Engine
 from orm.queries import jobs
+from orm.rows import JobRow
 
 CURSOR_HEADER = "X-Hub-Cursor"
 
@@ -50,6 +51,17 @@ class Desk:
             raise NotFound(f"there is no job {pk}")
         job = snapshot.jobs[0]
         return job, Encoded(await self.views.of_job(job), self.cursor(snapshot.gseq), 200)
+
+    async def brief(self, pk: int) -> JobRow:
+        """Return the changing part of job ``pk``.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        row = await jobs.brief(self.engine, pk)
+        if row is None:
+            raise NotFound(f"there is no job {pk}")
+        return row
 
     def cursor(self, gseq: int) -> str:
         """Return the text of a position in the log."""

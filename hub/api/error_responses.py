@@ -22,7 +22,7 @@ from hub.errors import (
     Unavailable,
     ValuesRefused,
 )
-from hub.lifecycle.refusals import JobHeld
+from hub.lifecycle.refusals import OutputExists
 from hub.outputs.errors import RangeNotSatisfiable
 
 SPOKEN_BY = ("hub.errors", "hub.api", "hub.auth", "hub.lifecycle", "hub.outputs")
@@ -40,7 +40,7 @@ SHOWN = (
     TokenNotValid("the token has expired"),
     Forbidden("only a node may do that: send the header Node-Id"),
     NotFound("there is no job 7"),
-    JobHeld("job 7 is held by node 4"),
+    OutputExists("output 'report' of type 'JSON' has other bytes"),
     CursorGone("this log reaches from 120 to 945 in epoch k3p9"),
     BodyTooLarge("the body is larger than 1048576 bytes"),
     UnsupportedMediaType(),

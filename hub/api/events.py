@@ -10,10 +10,10 @@ from litestar.params import FromPath, QueryParameter
 from channels.events import BadCursor, Cursor, Event
 from hub.api.desk import CURSOR_HEADER, Desk
 from hub.api.job_view import iso
-from hub.errors import CursorGone, InvalidInput, NotFound
+from hub.errors import CursorGone, InvalidInput
 from hub.lifecycle.log import CommittedLog
 from hub.wire.events import EventOut, EventPage
-from orm.queries import jobs, meta
+from orm.queries import meta
 
 After = Annotated[str | None, QueryParameter(name="after")]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1_000)]
@@ -48,8 +48,7 @@ async def jobs_events(
     limit: Limit = 100,
 ) -> Response[EventPage]:
     """Read one job's events behind ``after``; without it, from its creation."""
-    if await jobs.brief(desk.engine, pk) is None:
-        raise NotFound(f"there is no job {pk}")
+    await desk.brief(pk)
     now, position = await _position(desk, after)
     return _page(now, position, await log.read_job(pk, position, now.gseq, limit), limit)
 

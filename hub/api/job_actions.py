@@ -1,6 +1,8 @@
 """What a node does with a job: acquire, start, report, finish, give back."""
 
 import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
@@ -13,7 +15,9 @@ from hub.api.jobs import AnyRequest
 from hub.auth.guard import actor_of
 from hub.errors import InvalidInput
 from hub.lifecycle import commands as c
+from hub.lifecycle.leases import check_holder, check_holder_once
 from hub.wire.jobs import FinishIn, JobOut, StartIn
+from orm.rows import JobRow
 
 # What clients write: 0.5, 1.0, 1, 0, 1e-05. A sign, nan, inf and hex are refused.
 DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?", re.ASCII)
@@ -51,7 +55,8 @@ class JobActionsController(Controller):
         self, request: AnyRequest, pk: FromPath[int], desk: NamedDependency[Desk]
     ) -> Response[JobOut]:
         """Begin to work; a node runs one job at a time."""
-        await bodies.read(request, StartIn)
+        async with may_act_first(request, desk, pk, check_holder):
+            await bodies.read(request, StartIn)
         return await desk.execute(c.Start(actor=actor_of(request.scope), job=pk))
 
     @post(
@@ -68,10 +73,11 @@ class JobActionsController(Controller):
         desk: NamedDependency[Desk],
     ) -> Response[JobOut]:
         """Report progress from 0 to 1 with any JSON object, which watchers get as it came."""
-        body = await bodies.read_object(request)
-        actor = actor_of(request.scope)
+        async with may_act_first(request, desk, pk, check_holder):
+            body = await bodies.read_object(request)
+            value = parse_amount(amount)
         return await desk.execute(
-            c.Progress(actor=actor, job=pk, value=parse_amount(amount), body=body)
+            c.Progress(actor=actor_of(request.scope), job=pk, value=value, body=body)
         )
 
     @post(
@@ -84,8 +90,9 @@ class JobActionsController(Controller):
         self, request: AnyRequest, pk: FromPath[int], desk: NamedDependency[Desk]
     ) -> Response[JobOut]:
         """End the work, successfully unless ``error`` is there."""
-        said = await bodies.read(request, FinishIn)
-        error = None if said.error is UNSET else bodies.storable(said.error, "error")
+        async with may_act_first(request, desk, pk, check_holder_once):
+            said = await bodies.read(request, FinishIn)
+            error = None if said.error is UNSET else bodies.storable(said.error, "error")
         return await desk.execute(
             c.Finish(
                 actor=actor_of(request.scope), job=pk, error=error, outputs=tuple(said.outputs)
@@ -100,6 +107,21 @@ class JobActionsController(Controller):
     ) -> Response[JobOut]:
         """Make a failed job ready for another run by the node that holds it."""
         return await desk.execute(c.Reset(actor=actor_of(request.scope), job=pk))
+
+
+@asynccontextmanager
+async def may_act_first(
+    request: AnyRequest, desk: Desk, pk: int, check: Callable[[JobRow, c.Actor], None]
+) -> AsyncIterator[None]:
+    """Let a bad body speak only to who may act on the job at all: UFDL's order is 404, 403, 400.
+
+    The job is looked at only when the body is bad; the ledger checks all again on the locked row.
+    """
+    try:
+        yield
+    except InvalidInput:
+        check(await desk.brief(pk), actor_of(request.scope))
+        raise
 
 
 def parse_amount(text: str) -> float:

@@ -127,9 +127,13 @@ DESCRIPTION_MAX = 10_000
 
 
 async def _describe(request: AnyRequest, pk: int, desk: Desk) -> Response[JobOut]:
-    body = await bodies.read(request, dict[str, Any])
+    try:
+        description = _description(await bodies.read(request, dict[str, Any]))
+    except InvalidInput:
+        await desk.brief(pk)  # a job that is not there is said before a bad body
+        raise
     return await desk.execute(
-        c.Describe(actor=actor_of(request.scope), job=pk, description=_description(body))
+        c.Describe(actor=actor_of(request.scope), job=pk, description=description)
     )
 
 

@@ -36,7 +36,7 @@ async def answer_list(
         InvalidInput: the filter is malformed, or names a field that may not be filtered.
     """
     body = await bodies.raw_body(request)
-    bodies.check_shape(body)
+    bodies.parse(body or b"{}", dict[str, Any])  # broken JSON is said like everywhere else
     try:
         spec = parse(body)
         pks = await listing.matching(

@@ -5,10 +5,10 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from litestar import Request, Response
+from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from hub.errors import HubError, InvalidInput, Kind
+from hub.errors import HubError, InvalidInput, Kind, NotFound
 from orm.errors import DatabaseFull, NotUnique, StillReferenced, StorageError
 
 log = logging.getLogger("hub.api")
@@ -124,10 +124,42 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     )
 
 
-async def log_socket_failure(error: Exception, scope: Any) -> None:
-    """Log what ends a socket unforeseen: the framework itself only closes it, with a bare 403."""
+FAILURE = "hub.failure"
+"""Where a scope keeps what ended its socket: the framework's close message does not tell."""
+
+
+async def note_socket_failure(error: Exception, scope: Any) -> None:
+    """Keep what ends a socket for its refusal, and log what was not foreseen."""
     if scope["type"] == "websocket":
-        log.error("socket failed path=%s", scope["path"], exc_info=error)
+        scope[FAILURE] = error
+        if problem_of(error).code == "internal":
+            log.error("socket failed path=%s", scope["path"], exc_info=error)
+
+
+class ProblemsForSockets(Litestar):
+    """Litestar that refuses handshakes with a problem too, not with a bare 403."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection."""
+        if scope["type"] == "websocket":
+            send = _refusing(scope, receive, send)
+        await super().__call__(scope, receive, send)
+
+
+def _refusing(scope: Any, receive: Any, send: Any) -> Any:
+    is_open = False
+
+    async def answer(message: Any) -> None:
+        nonlocal is_open
+        if message["type"] == "websocket.close" and not is_open:
+            no_route = NotFound("there is no socket at this path")
+            error = scope.get(FAILURE, no_route) if "route_handler" in scope else no_route
+            await refuse_handshake(scope, receive, send, error)
+            return
+        is_open = is_open or message["type"] != "websocket.close"
+        await send(message)
+
+    return answer
 
 
 async def refuse_handshake(scope: Any, receive: Any, send: Any, error: Exception) -> None:

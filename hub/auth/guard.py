@@ -85,14 +85,29 @@ class Guard:
         if action is None:  # OPTIONS, which Litestar answers itself
             return
         permission = PERMISSIONS[action]
-        check_numbers(scope["path"], scope["path_params"].values())
         if permission.roles:
             identity = await self._identify(scope, action)
-            node = await self._node(scope, identity)
-            _permit(permission, identity, node)
+            node = await self._permitted_node(scope, identity, permission)
             client = scope.get("client")
             scope["user"] = identity
             scope["auth"] = identity.actor(node, client[0] if client else None)
+        check_numbers(scope["path"], scope["path_params"].values())
+
+    async def _permitted_node(
+        self, scope: Scope, identity: Identity, permission: Permission
+    ) -> int | None:
+        """Return the node that calls, if a node calls, when the caller may do this at all.
+
+        UFDL's order: a bad Node-Id is said first where a node must call, else after the permission.
+        """
+        if not permission.needs_node:
+            _permit(permission, identity)
+            return await self._node(scope, identity)
+        node = await self._node(scope, identity)
+        _permit(permission, identity)
+        if node is None:
+            raise Forbidden("only a node may do that: send the header Node-Id")
+        return node
 
     async def _identify(self, scope: Scope, action: str) -> Identity:
         header = one_header(scope["headers"], b"authorization")
@@ -120,11 +135,9 @@ class Guard:
         return int(text)
 
 
-def _permit(permission: Permission, identity: Identity, node: int | None) -> None:
+def _permit(permission: Permission, identity: Identity) -> None:
     if identity.role not in permission.roles:
         raise Forbidden(f"this takes {permission.sentence[0].lower()}{permission.sentence[1:]}")
-    if permission.needs_node and node is None:
-        raise Forbidden("only a node may do that: send the header Node-Id")
 
 
 def check_numbers(path: str, values: Iterable[object]) -> None:

@@ -87,7 +87,7 @@ def acquire(command: c.Acquire, world: World, now_us: int) -> Decision:
     if row.node == command.actor.node and row.status not in FINAL:
         return Decision(replace(row, last_contact_us=now_us))
     if row.node is not None and row.status not in FINAL:
-        raise JobHeld(f"job {row.pk} is held by node {row.node}")
+        raise JobHeld(row)
     _require(row, Action.ACQUIRE)
     assert command.actor.node is not None
     if command.actor.node not in world.nodes:  # it was removed while it asked
@@ -122,7 +122,7 @@ def start(command: c.Start, world: World, now_us: int) -> Decision:
     assert command.actor.node is not None
     for other in world.slots_of(command.actor.node, now_us):
         if other.pk != row.pk and other.status != Status.ACQUIRED:
-            raise NodeBusy(f"node {command.actor.node} still runs job {other.pk}")
+            raise NodeBusy(row, other)
     status = _require(row, Action.START)
     after = replace(row, status=status, start_us=now_us, last_contact_us=now_us, modified_us=now_us)
     return Decision(after, (Fact(Action.START, row.status),))
@@ -145,7 +145,8 @@ def finish(command: c.Finish, world: World, now_us: int) -> Decision:
     """End the run. A worker that lost the job, or whose job was canceled, changes nothing."""
     row = world.job(command.job)
     if row.node != command.actor.node:
-        return _unchanged_for_former_holder(row, command.actor)
+        unchanged = _unchanged_for_former_holder(row, command.actor)
+        return replace(unchanged, audit=audit(command, "jobs.finish_late", "job", row.pk))
     if row.status == Status.CANCELED:
         return Decision(replace(row, slot_until_us=None))
     action = Action.FINISH if command.error is None else Action.ERROR
@@ -258,7 +259,7 @@ def destroy(command: c.Destroy, world: World, now_us: int) -> Decision:
     if row.deleted_us is not None:
         return Decision(row)
     if is_held(row):
-        raise JobTaken(f"node {row.node} holds job {row.pk}; cancel it first")
+        raise JobTaken(row, "cancel it first")
     after = replace(row, deleted_us=now_us, modified_us=now_us)
     entry = audit(command, "jobs.destroy", "job", row.pk)
     return Decision(after, (Fact("destroy", row.status),), audit=entry)
@@ -278,12 +279,12 @@ def hard_delete(command: c.HardDelete, world: World, now_us: int) -> Decision:
     """Remove the job and everything it produced; its events stay in the log, blank."""
     row = world.job(command.job)
     if is_held(row):
-        raise JobTaken(f"node {row.node} holds job {row.pk}; cancel it first")
+        raise JobTaken(row, "cancel it first")
     if row.pk in world.parents:
-        raise JobTaken(f"job {row.pk} has children; delete them first")
+        raise JobTaken(row, "other jobs belong to it, delete them first")
     return Decision(
         row,
-        (Fact("destroy", row.status, detail={"hard": True}),),
+        (Fact("destroy", row.status, detail={"hard": True}, is_blank=True),),
         removed_outputs=tuple(world.outputs_of(row.pk)),
         is_erased=True,
         audit=audit(command, "jobs.hard_delete", "job", row.pk),
@@ -316,7 +317,7 @@ def audit(
 def _require(row: JobRow, action: Action) -> Status:
     status = next_status(row.status, action)
     if status is None:
-        raise IllegalTransition(row.pk, row.status, action)
+        raise IllegalTransition(row, action)
     return status
 
 
@@ -327,15 +328,13 @@ def _alive(row: JobRow) -> JobRow:
 
 
 def _held_by(row: JobRow, actor: c.Actor) -> JobRow:
-    if row.node is None or row.node != actor.node:
-        raise NotYours(f"node {actor.node} does not hold job {row.pk}")
+    leases.check_holder(row, actor)
     return row
 
 
 def _unchanged_for_former_holder(row: JobRow, actor: c.Actor) -> Decision:
-    if actor.node is not None and leases.was_held_by(row, actor.node):
-        return Decision(row)
-    raise NotYours(f"node {actor.node} does not hold job {row.pk}")
+    leases.check_holder_once(row, actor)
+    return Decision(row)
 
 
 def _require_outputs(command: c.Finish, there: list[Any]) -> None:

@@ -6,6 +6,7 @@ A legacy worker speaks only the plain UFDL calls and is strictly sequential: it 
 from msgspec.structs import replace
 
 from hub.lifecycle.commands import Actor
+from hub.lifecycle.refusals import NotYours
 from hub.lifecycle.states import Action, Status, next_status
 from hub.lifecycle.world import Fact
 from orm.rows import JobRow
@@ -58,6 +59,26 @@ def unheld(row: JobRow, now_us: int) -> JobRow:
 def was_held_by(row: JobRow, node: int) -> bool:
     """Whether ``node`` held the job once; the last 32 holders are remembered."""
     return str(node) in row.former_nodes.split(",")
+
+
+def check_holder(row: JobRow, actor: Actor) -> None:
+    """Refuse what only the job's holder may do.
+
+    Raises:
+        NotYours: the actor's node does not hold the job.
+    """
+    if row.node is None or row.node != actor.node:
+        raise NotYours(f"node {actor.node} does not hold job {row.pk}")
+
+
+def check_holder_once(row: JobRow, actor: Actor) -> None:
+    """Refuse what only a node may do that holds the job or has held it.
+
+    Raises:
+        NotYours: the actor's node never did.
+    """
+    if actor.node is None or not was_held_by(row, actor.node):
+        check_holder(row, actor)
 
 
 def _remember(former: str, node: int | None) -> str:

@@ -110,7 +110,7 @@ class Batch:
         for fact in facts:
             row, draft = drafted(row, fact, now_us)
             writes.drafts.append(draft)
-            self.descriptions.append(row.description)
+            self.descriptions.append("" if fact.is_blank else row.description)
         return row
 
 
@@ -138,6 +138,8 @@ def drafted(row: JobRow, fact: Fact, now_us: int) -> tuple[JobRow, Draft]:
 
 def _data(row: JobRow, fact: Fact) -> str:
     """Return a transition's data: the short row after it, and what else the fact tells."""
+    if fact.is_blank:
+        return msgspec.json.encode(fact.detail or {}).decode()
     short = {
         "status": row.status,
         "progress_amount": row.progress,

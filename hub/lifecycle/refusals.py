@@ -2,6 +2,14 @@
 
 from hub.errors import Conflict, Forbidden
 from hub.lifecycle.states import Action, legal_actions
+from orm.rows import JobRow
+
+
+def _standing(row: JobRow) -> str:
+    """Say where a job stands and what is legal there: every conflict about a job tells that."""
+    holder = "" if row.node is None else f" and held by node {row.node}"
+    legal = ", ".join(legal_actions(row.status)) or "nothing"
+    return f"job {row.pk} is {row.status}{holder}; legal: {legal}"
 
 
 class IllegalTransition(Conflict):
@@ -9,9 +17,8 @@ class IllegalTransition(Conflict):
 
     code = "illegal_transition"
 
-    def __init__(self, job: int, status: str, action: Action | str) -> None:
-        legal = ", ".join(legal_actions(status)) or "nothing"
-        super().__init__(f"job {job} is {status}, which does not allow {action}; legal: {legal}")
+    def __init__(self, row: JobRow, action: Action | str) -> None:
+        super().__init__(f"{action} is not allowed: {_standing(row)}")
 
 
 class JobHeld(Conflict):
@@ -19,11 +26,19 @@ class JobHeld(Conflict):
 
     code = "job_held"
 
+    def __init__(self, row: JobRow) -> None:
+        super().__init__(f"acquire is not allowed: {_standing(row)}")
+
 
 class NodeBusy(Conflict):
     """This node still runs another job."""
 
     code = "node_busy"
+
+    def __init__(self, row: JobRow, other: JobRow) -> None:
+        super().__init__(
+            f"start is not allowed: node {row.node} still runs job {other.pk}; {_standing(row)}"
+        )
 
 
 class JobDeleted(Conflict):
@@ -60,6 +75,9 @@ class JobTaken(Conflict):
     """A node works on this job, or other jobs belong to it."""
 
     code = "job_in_use"
+
+    def __init__(self, row: JobRow, reason: str) -> None:
+        super().__init__(f"{reason}; {_standing(row)}")
 
 
 class RunOver(Conflict):

@@ -62,7 +62,7 @@ def check_may_add(row: JobRow, actor: c.Actor, now_us: int) -> None:
         return
     if is_holder and now_us - (row.canceled_us or 0) <= AFTER_CANCEL_US:
         return
-    raise IllegalTransition(row.pk, row.status, "output")
+    raise IllegalTransition(row, "output")
 
 
 def add(command: c.AddOutput, world: World, now_us: int) -> Decision:

@@ -17,13 +17,14 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     """What happened to a job, before the log numbers it.
 
     ``body`` is the worker's JSON text of a progress report; ``detail`` further members of a
-    transition.
+    transition. A blank one leaves nothing of the job in the log.
     """
 
     type: str
     before: str | None
     body: str | None = None
     detail: dict[str, object] | None = None
+    is_blank: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

@@ -51,6 +51,15 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         extensions[EXTENSION] = self
         await super().run_asgi()
 
+    async def send(self, message: Any) -> None:
+        """Send an ASGI message; a handshake that was refused in full counts as complete.
+
+        uvicorn forgets to say so, and then logs each refusal as an error of the application.
+        """
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
+
 
 class DirectSink:
     """Writes to the transport."""
