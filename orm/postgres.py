@@ -1,6 +1,8 @@
 """The scaled-out engine: PostgreSQL through a pool."""
 
-from collections.abc import Sequence
+import contextvars
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, Self
 
@@ -46,25 +48,48 @@ _remembered = lru_cache(maxsize=1_024)(_numbered)
 
 
 class Transaction:
-    """One transaction on one pooled connection; Piccolo queries inside it join it."""
+    """One transaction on one pooled connection; Piccolo queries inside it join it.
+
+    Piccolo's own keeps the connection, and the mark that a transaction is open, when COMMIT fails.
+    """
+
+    connection: "PoolConnectionProxy[asyncpg.Record]"
 
     def __init__(self, engine: "ServerEngine") -> None:
-        self._inner: Any = PostgresEngine.transaction(engine, allow_nested=False)
-
-    @property
-    def connection(self) -> "PoolConnectionProxy[asyncpg.Record]":
-        """The pooled connection, for statements that only PostgreSQL has."""
-        connection: PoolConnectionProxy[asyncpg.Record] = self._inner.connection
-        return connection
+        self._engine = engine
+        self._is_over = False
+        self._mark: contextvars.Token[Any] | None = None
 
     async def __aenter__(self) -> Self:
+        if self._engine.current_transaction.get() is not None:
+            raise RuntimeError("a transaction is open already; there are no nested ones here")
         with translated():
-            await self._inner.__aenter__()
+            self.connection = await self._engine.acquire()
+            self._inner = self.connection.transaction()
+            async with self._terminated_on_failure():
+                await self._inner.start()
+        current: Any = self._engine.current_transaction  # Piccolo asks only for `.connection`
+        self._mark = current.set(self)
         return self
 
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        assert self._mark is not None
+        self._engine.current_transaction.reset(self._mark)
         with translated():
-            await self._inner.__aexit__(kind, error, trace)
+            async with self._terminated_on_failure():
+                if not self._is_over:
+                    await (self._inner.rollback() if kind else self._inner.commit())
+            await self._engine.release(self.connection)
+
+    @asynccontextmanager
+    async def _terminated_on_failure(self) -> AsyncIterator[None]:
+        """Give up the session when it is not known what state its transaction is in."""
+        try:
+            yield
+        except BaseException:
+            self.connection.terminate()
+            await self._engine.release(self.connection)
+            raise
 
     async def fetch(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Run one statement inside the transaction and return its rows."""
@@ -73,6 +98,7 @@ class Transaction:
 
     async def rollback(self) -> None:
         """Take back what was done; leaving the block then does nothing more."""
+        self._is_over = True
         with translated():
             await self._inner.rollback()
 
@@ -144,6 +170,20 @@ class ServerEngine(PostgresEngine):
         if self.pool is None:
             raise RuntimeError("the engine was not started")
         return self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+
+    async def acquire(self) -> "PoolConnectionProxy[asyncpg.Record]":
+        """Take a connection out of the pool, for ``release`` to bring back."""
+        connection: PoolConnectionProxy[asyncpg.Record] = await self._pooled()
+        return connection
+
+    async def release(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
+        """Bring a connection back; the pool replaces one that was terminated."""
+        if self.pool is not None:
+            await self.pool.release(connection)
+
+    async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> Any:
+        async with self._pooled() as connection:
+            return await connection.fetch(query, *(args or ()))
 
 
 async def _leave_as_is(_: object) -> None:

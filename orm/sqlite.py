@@ -12,9 +12,9 @@ import contextvars
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -101,11 +101,13 @@ class Transaction:
         self.connection = engine.writer
 
     async def __aenter__(self) -> Self:
+        if self._engine.current_transaction.get() is not None:
+            raise RuntimeError("a transaction is open already; there are no nested ones here")
         await self._engine.write_turn.acquire()
         try:
-            await self.connection.execute("BEGIN IMMEDIATE")
+            await _to_its_end(self.connection.execute("BEGIN IMMEDIATE"))
         except BaseException:
-            self._engine.write_turn.release()
+            await self._leave(_rollback)
             raise
         self._token = self._engine.current_transaction.set(self)  # type: ignore[arg-type]  # stands in for Piccolo's
         return self
@@ -113,8 +115,11 @@ class Transaction:
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         assert self._token is not None
         self._engine.current_transaction.reset(self._token)
+        await self._leave(_rollback if kind else _commit)
+
+    async def _leave(self, how: Callable[[sqlite3.Connection], None]) -> None:
         try:
-            await self.connection.run(_rollback if kind else _commit)
+            await _to_its_end(self.connection.run(how))
         finally:
             self._engine.write_turn.release()
 
@@ -125,6 +130,18 @@ class Transaction:
     async def rollback(self) -> None:
         """Take back what was done; leaving the block then does nothing more."""
         await self.connection.run(_rollback)
+
+
+async def _to_its_end(work: Awaitable[T]) -> T:
+    """Wait for ``work`` even when cancelled: the thread does it anyway, and its outcome matters."""
+    doing = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        while not doing.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([doing])
+        raise
 
 
 def _commit(raw: sqlite3.Connection) -> None:

@@ -101,6 +101,8 @@ class Batch:
         )
         job = self._log(decision.job, decision.facts, writes, now_us)
         decision = replace(decision, job=job, others=others)
+        if decision.is_erased:
+            self._blank(job.pk, writes)
         world.apply(decision)
         _collect_rest(decision, writes)
         shown = world.visible(job) if job.output_count else []
@@ -112,6 +114,13 @@ class Batch:
             writes.drafts.append(draft)
             self.descriptions.append("" if fact.is_blank else row.description)
         return row
+
+    def _blank(self, job: int, writes: Writes) -> None:
+        """Empty what this batch logged of a job it removes; older events are the store's part."""
+        for n, draft in enumerate(writes.drafts[:-1]):
+            if draft.job == job:
+                writes.drafts[n] = replace(draft, type="void", data="{}")
+                self.descriptions[n] = ""
 
 
 def drafted(row: JobRow, fact: Fact, now_us: int) -> tuple[JobRow, Draft]:

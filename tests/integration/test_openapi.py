@@ -20,6 +20,7 @@ from hub.api.openapi import answer_kinds, document
 from hub.api.schema_page import SchemaPage
 from hub.app import create_app
 from hub.auth.permissions import NOBODY_CREATES, PERMISSIONS
+from hub.live.frames import payload_of
 from hub.live.ufdl import Messages
 from hub.settings import load
 from orm.filters import fields
@@ -331,7 +332,9 @@ def test_the_message_of_the_socket_is_the_one_that_is_sent(described: Json) -> N
         data=b'{"comment":"decoded"}',
         description="front page",
     )
-    sent = Messages("k3p9").of_event(event)
+    frame = Messages("k3p9").of_event(event)
+    assert frame is not None
+    sent = payload_of(frame)
     assert sent is not None
     text = described["info"]["description"]
     shown = re.findall(r"```json\n(.*?)\n```", text, re.DOTALL)
