@@ -1,0 +1,161 @@
+"""A batch store in memory, and the people and commands that tests of the rules start from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from hub.errors import HubError
+from hub.lifecycle import commands as c
+from hub.lifecycle.planner import Batch, Outcome
+from orm.queries import audit
+from orm.queries.batch import CHANGING, REPORTED, Loaded, Needs, Plan, Writes, values
+from orm.rows import AuditEntry, JobRow, OutputRow
+from tests.folding import Story
+
+NOW_US = 1_700_000_000_000_000
+SECOND_US = 1_000_000
+
+ADMIN = c.Actor(account=1, is_admin=True)
+CREATOR = c.Actor(account=20)
+STRANGER = c.Actor(account=30)
+
+JOB: dict[str, Any] = {
+    "template": 1,
+    "priority": 100,
+    "max_tries": 3,
+    "description": "",
+    "labels": "{}",
+    "inputs": "{}",
+    "parameters": "{}",
+}
+
+
+def worker(node: int) -> c.Actor:
+    """Return a worker on ``node``; its account owns the node and nothing else."""
+    return c.Actor(account=100 + node, node=node, session=f"session-{node}")
+
+
+def a_job(**about: Any) -> c.Create:
+    """Return a command that makes a job."""
+    return c.Create(actor=CREATOR, **JOB | about)
+
+
+def bytes_named(
+    name: str, job: int, actor: c.Actor, *, sha256: str = "a", run: tuple[int, int] = (1, 1)
+) -> c.AddOutput:
+    """Return a command that attaches an output, to the first run of the first attempt."""
+    return c.AddOutput(actor=actor, job=job, name=name, type="t", sha256=sha256, size=1, run=run)
+
+
+class MemoryBatches:
+    """``BatchStore`` in memory: the same as the databases do, without any."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[int, JobRow] = {}
+        self.outputs: dict[int, OutputRow] = {}
+        self.events: list[dict[str, Any]] = []
+        self.audits: list[tuple[Any, ...]] = []
+        self.nodes = set(range(1, 10))
+        self._last_job = 0
+        self._last_output = 0
+
+    async def run(self, needs: Needs, plan: Plan) -> int:
+        """Load, plan and write one batch."""
+        return self.write(plan(self.load(needs)))
+
+    def load(self, needs: Needs) -> Loaded:
+        """Return what a batch asks for."""
+        jobs = [
+            row
+            for row in self.jobs.values()
+            if row.pk in needs.jobs
+            or (row.slot_until_us is not None and row.node in needs.slots_of)
+        ]
+        seen = {*needs.outputs_of, *(row.pk for row in jobs if row.output_count)}
+        return Loaded(
+            jobs=jobs,
+            outputs=[output for output in self.outputs.values() if output.job in seen],
+            parents=[row.parent for row in self.jobs.values() if row.parent in needs.children_of],
+            nodes=[node for node in needs.slots_of if node in self.nodes],
+            fresh_jobs=range(self._last_job + 1, self._last_job + 1 + needs.new_jobs),
+            fresh_outputs=range(self._last_output + 1, self._last_output + 1 + needs.new_outputs),
+            now_us=None,
+        )
+
+    def write(self, writes: Writes) -> int:
+        """Write as the statements of the databases do, and return the newest number."""
+        for rows, names in ((writes.reported, REPORTED), (writes.changed, CHANGING)):
+            for row in rows:
+                seen = dict(zip(names, values(row, names), strict=True))
+                self.jobs[row.pk] = replace(self.jobs[row.pk], **seen)
+        for row in writes.created:
+            self.jobs[row.pk] = row
+            self._last_job = max(self._last_job, row.pk)
+        self._write_outputs(writes)
+        for draft in writes.drafts:
+            self.events.append({"gseq": len(self.events) + 1, **asdict(draft)})
+        for pk in writes.erased:
+            self._erase(pk)
+        head = self.audits[-1][-1] if self.audits else ""
+        self.audits += audit.chained(head, writes.audits)
+        return len(self.events)
+
+    def _write_outputs(self, writes: Writes) -> None:
+        for output in writes.outputs:
+            there = self.outputs.get(output.pk)
+            self.outputs[output.pk] = (
+                replace(there, deleted_us=output.deleted_us) if there else output
+            )
+            self._last_output = max(self._last_output, output.pk)
+        for pk in writes.outputs_removed:
+            self.outputs.pop(pk, None)
+
+    def _erase(self, pk: int) -> None:
+        """Remove the job and blank its events but the last, which says that it was removed."""
+        del self.jobs[pk]
+        *blank, _ = [event for event in self.events if event["job"] == pk]
+        for event in blank:
+            event |= {"type": "void", "data": "{}"}
+
+    def story(self) -> Story:
+        """Return everything, as it would be read from a database."""
+        names = (*AuditEntry.__struct_fields__, "hash")
+        audits = [
+            dict(zip(("time_us", *names), row, strict=True)) | {"pk": pk}
+            for pk, row in enumerate(self.audits, 1)
+        ]
+        head = self.audits[-1][-1] if self.audits else ""
+        return Story(
+            clock={"gseq": len(self.events), "audit_hash": head},
+            jobs=[asdict(row) for row in self.jobs.values()],
+            events=self.events,
+            outputs=[asdict(row) for row in self.outputs.values()],
+            audit=audits,
+        )
+
+
+class Desk(msgspec.Struct):
+    """Runs commands through the real planner against a store in memory."""
+
+    store: MemoryBatches
+    now_us: int = NOW_US
+
+    def together(self, commands: Sequence[c.Command]) -> list[Outcome | HubError]:
+        """Run commands as one batch."""
+        batch = Batch(commands, {}, self.now_us)
+        self.store.write(batch.plan(self.store.load(batch.needs)))
+        return batch.outcomes
+
+    def do(self, command: c.Command) -> Outcome:
+        """Run one command and return what it did; a refusal is raised."""
+        (outcome,) = self.together([command])
+        if isinstance(outcome, HubError):
+            raise outcome
+        return outcome
+
+
+def new_desk() -> Desk:
+    """Return a desk over an empty store."""
+    return Desk(MemoryBatches())
