@@ -16,8 +16,8 @@ T = TypeVar("T")
 async def insist(attempt: Callable[[], Awaitable[T]], what: str) -> T:
     """Repeat ``attempt`` until it succeeds, and return its result.
 
-    Each failure is logged, whatever it is: what depends on this must outlive it. The pause between
-    two attempts doubles up to ``LONGEST_PAUSE_S``. Cancelling ends it at once.
+    Each failure is logged, the first with its trace: what depends on this must outlive it. The
+    pause between two attempts doubles up to ``LONGEST_PAUSE_S``. Cancelling ends it at once.
 
     Args:
         attempt: Called afresh for each try.
@@ -27,7 +27,8 @@ async def insist(attempt: Callable[[], Awaitable[T]], what: str) -> T:
     while True:
         try:
             return await attempt()
-        except Exception:
-            logger.warning("%s.failed again_in_s=%.1f", what, pause_s, exc_info=True)
+        except Exception as error:
+            trace = error if pause_s == FIRST_PAUSE_S else None
+            logger.warning("%s.failed again_in_s=%.1f %r", what, pause_s, error, exc_info=trace)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

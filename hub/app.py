@@ -75,7 +75,7 @@ class Hub:
 
     @asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
-        contacts = Contacts(self.owners, self.ledger)
+        contacts = Contacts(self.engine, self.owners, self.ledger)
         committing = asyncio.create_task(self.ledger.run())
         chores = [
             asyncio.create_task(tick(chore))

@@ -81,18 +81,17 @@ def create(command: c.Create, world: World, now_us: int) -> Decision:
 
 def acquire(command: c.Acquire, world: World, now_us: int) -> Decision:
     """Grant the job to the actor's node; the holder that asks again gets the same lease."""
-    row = world.job(command.job)
+    row, node = world.job(command.job), command.actor.node
     if row.deleted_us is not None:
         raise NotFound(f"there is no job {row.pk}")
-    if row.node == command.actor.node and row.status not in FINAL:
+    if node not in world.nodes:  # it was removed while it asked
+        raise BadNodeId(f"there is no node {node}")
+    if row.node == node and row.status not in FINAL:
         return Decision(replace(row, last_contact_us=now_us))
     if row.node is not None and row.status not in FINAL:
         raise JobHeld(row)
     _require(row, Action.ACQUIRE)
-    assert command.actor.node is not None
-    if command.actor.node not in world.nodes:  # it was removed while it asked
-        raise BadNodeId(f"there is no node {command.actor.node}")
-    others = leases.superseded(world.slots_of(command.actor.node, now_us), row, now_us)
+    others = leases.superseded(world.slots_of(node, now_us), row, now_us)
     lost = [world.job(other.pk) for other, fact in others if fact.type == Action.LOST]
     return Decision(
         leases.granted(row, command.actor, now_us),
@@ -119,8 +118,7 @@ def start(command: c.Start, world: World, now_us: int) -> Decision:
     row = _held_by(world.job(command.job), command.actor)
     if row.status == Status.RUNNING:
         return Decision(replace(row, last_contact_us=now_us))
-    assert command.actor.node is not None
-    for other in world.slots_of(command.actor.node, now_us):
+    for other in world.slots_of(row.node, now_us):
         if other.pk != row.pk and other.status != Status.ACQUIRED:
             raise NodeBusy(row, other)
     status = _require(row, Action.START)
@@ -168,7 +166,7 @@ def finish(command: c.Finish, world: World, now_us: int) -> Decision:
 
 def reset(command: c.Reset, world: World, now_us: int) -> Decision:
     """Give the node that failed the job another run of it, on a clean slate."""
-    row = _held_by(world.job(command.job), command.actor)
+    row = _alive(_held_by(world.job(command.job), command.actor))
     status = _require(row, Action.RESET)
     after = replace(
         row,

@@ -94,8 +94,10 @@ class Ledger:
         for contact, answer in zip(
             contacts.values(), await asyncio.gather(*told, return_exceptions=True), strict=True
         ):
-            if isinstance(answer, HubError):
-                log.debug("contact job=%s dropped code=%s", contact.job, answer.code)
+            if isinstance(answer, Unavailable):
+                self._contacts.setdefault(contact.job, contact)
+            elif isinstance(answer, BaseException):
+                log.debug("contact job=%s dropped error=%r", contact.job, answer)
 
     async def _commit(self, waiting: list[Waiting]) -> None:
         contacts = {job: contact.contact_us for job, contact in self._contacts.items()}

@@ -61,6 +61,8 @@ class World:
         self.nodes = frozenset(nodes)
         self._fresh_jobs = iter(fresh_jobs)
         self._fresh_outputs = iter(fresh_outputs)
+        self._new_jobs: set[int] = set()
+        self._new_outputs: set[int] = set()
 
     def job(self, pk: int) -> JobRow:
         """Return the row of job ``pk``.
@@ -69,7 +71,8 @@ class World:
             NotFound: there is no such job.
         """
         row = self.jobs.get(pk)
-        if row is None:
+        # Nobody was told the number of a job that this very batch makes: who names it has guessed.
+        if row is None or pk in self._new_jobs:
             raise NotFound(f"there is no job {pk}")
         return row
 
@@ -80,7 +83,7 @@ class World:
             NotFound: the job has no such output.
         """
         row = self.outputs.get(job, {}).get(pk)
-        if row is None:
+        if row is None or pk in self._new_outputs:
             raise NotFound(f"there is no output {pk}")
         return row
 
@@ -96,7 +99,7 @@ class World:
             if output.attempt == row.attempt and output.deleted_us is None
         ]
 
-    def slots_of(self, node: int, now_us: int) -> list[JobRow]:
+    def slots_of(self, node: int | None, now_us: int) -> list[JobRow]:
         """Return the jobs that occupy a slot of ``node`` now."""
         return [
             row
@@ -106,11 +109,15 @@ class World:
 
     def fresh_job(self) -> int:
         """Return a number for a new job."""
-        return next(self._fresh_jobs)
+        pk = next(self._fresh_jobs)
+        self._new_jobs.add(pk)
+        return pk
 
     def fresh_output(self) -> int:
         """Return a number for a new output."""
-        return next(self._fresh_outputs)
+        pk = next(self._fresh_outputs)
+        self._new_outputs.add(pk)
+        return pk
 
     def apply(self, decision: Decision) -> None:
         """Take over what a decision changed."""

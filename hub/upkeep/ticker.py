@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from orm.errors import StorageError
+
 log = logging.getLogger("hub.upkeep")
 
 
@@ -23,5 +25,7 @@ async def tick(chore: Chore) -> None:
         await asyncio.sleep(chore.every_s)
         try:
             await chore.run()
+        except StorageError as error:
+            log.warning("chore put off name=%s error=%s", chore.name, error)
         except Exception:
             log.exception("chore failed name=%s", chore.name)

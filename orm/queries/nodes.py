@@ -1,6 +1,6 @@
 """Nodes, and which account they belong to."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import msgspec
 
@@ -33,6 +33,10 @@ WHERE slot_until_us IS NOT NULL AND status IN ('RUNNING', 'CANCELED') AND node I
 GROUP BY node"""
 
 
+SEEN_AT_ONCE = 500
+SEEN = "UPDATE nodes SET last_seen_us = CASE pk {cases}END WHERE pk IN ({marks})"
+
+
 async def owner(engine: Engine, pk: int) -> int | None:
     """Return the account that registered node ``pk``."""
     rows = await engine.fetch("SELECT owner FROM nodes WHERE pk = ?", (pk,))
@@ -47,7 +51,14 @@ async def current_jobs(engine: Engine, pks: list[int]) -> dict[int, int]:
     return dict(await engine.fetch(sql, tuple(pks)))
 
 
-async def seen(moments: Iterable[tuple[int, int]]) -> None:
-    """Store when nodes were last heard of: (node, microseconds)."""
-    for pk, moment_us in moments:
-        await Node.update({Node.last_seen_us: moment_us}).where(Node.pk == pk)
+async def seen(engine: Engine, moments: Mapping[int, int]) -> None:
+    """Store when nodes were last heard of: node -> microseconds; one statement for many."""
+    pks = sorted(moments)
+    for first in range(0, len(pks), SEEN_AT_ONCE):
+        some = pks[first : first + SEEN_AT_ONCE]
+        sql = SEEN.format(
+            cases="WHEN ? THEN CAST(? AS BIGINT) " * len(some), marks=marks(len(some))
+        )
+        values = [value for pk in some for value in (pk, moments[pk])]
+        async with engine.transaction() as transaction:
+            await transaction.fetch(sql, (*values, *some))

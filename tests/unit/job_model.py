@@ -172,6 +172,8 @@ class Model:
     def _reset(self, job: Job, ask: Ask) -> str | None:
         if job.holder != ask.node:
             return "not_the_holder"
+        if job.is_deleted:
+            return "job_deleted"
         if job.status != "FAILED":
             return "illegal_transition"
         holder = job.holder

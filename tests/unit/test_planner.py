@@ -121,14 +121,20 @@ def test_an_erased_job_is_not_also_changed() -> None:
     assert isinstance(batch.outcomes[2], NotFound)
 
 
-def test_an_output_that_came_and_went_in_one_batch_is_only_removed() -> None:
+def test_what_a_batch_itself_makes_has_no_number_yet_that_others_could_name() -> None:
     desk = new_desk()
     job = running_job(desk)
-    _, writes = planned(
-        desk, bytes_named("log", job, NODE), c.HardDeleteOutput(actor=ADMIN, job=job, output=1)
+    batch, writes = planned(
+        desk,
+        bytes_named("log", job, NODE),
+        c.HardDeleteOutput(actor=ADMIN, job=job, output=1),
+        a_job(),
+        c.HardDelete(actor=ADMIN, job=job + 1),
     )
-    assert (writes.outputs, writes.outputs_removed) == ([], [1])
-    assert [row.output_count for row in writes.changed] == [0]
+    assert isinstance(batch.outcomes[1], NotFound)
+    assert isinstance(batch.outcomes[3], NotFound)
+    assert [output.pk for output in writes.outputs] == [1]
+    assert [row.pk for row in writes.created] == [job + 1]
 
 
 def test_an_output_changed_twice_is_written_once_as_it_is_last() -> None:
