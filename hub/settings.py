@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 
 from hub.errors import InvalidInput
 
 PREFIX = "HUB_"
+SQLITE = "sqlite:///"
 
 CLIENT_VARIABLES = frozenset({"url", "token"})
 """``HUB_URL`` and ``HUB_TOKEN`` are for commands that call a hub, and no settings of one."""
@@ -24,28 +25,41 @@ class BadSettings(InvalidInput):
     code = "bad_settings"
 
 
+def says(text: str) -> msgspec.Meta:
+    """Return what a setting means, for people."""
+    return msgspec.Meta(description=text)
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be chosen from outside; each field is the variable ``HUB_<NAME>``.
 
-    The comment behind a field is what the README's table says about it.
+    What a field ``says`` stands in the README's table and in ``hub serve --help``.
     """
 
-    host: str = "127.0.0.1"  # address to listen on
-    port: Port = 8000  # port to listen on; 0 takes a free one
-    data: str = "./hub-data"  # folder of the database file, the outputs and the lock
-    database_url: str = ""  # postgresql://user:password@host/name; empty is one SQLite file
-    admin_password: str = ""  # of `admin`, at the first start; empty makes one and prints it
-    anonymous_watch: bool = False  # let anybody open a plain job socket (old browser clients)
-    cors_origins: str = ""  # comma-separated origins that may call from a browser
-    access_token_s: Positive = 3_600  # life of an access token, in seconds
-    refresh_token_s: Positive = 28_800  # life of a refresh token, in seconds
-    list_max: Positive = 10_000  # most rows that one POST …/list answers
-    max_body_bytes: Positive = 1_048_576  # largest JSON body, in bytes
-    max_output_bytes: NotNegative = 0  # largest output, in bytes; 0 is no limit
-    max_sockets: Positive = 20_000  # most WebSockets open at once
-    ring_events: Positive = 16_384  # newest events kept in memory for watchers
-    stop_s: Positive = 8  # longest graceful stop, in seconds
-    log_level: str = "info"  # debug, info, warning or error
+    host: Annotated[str, says("address to listen on")] = "127.0.0.1"
+    port: Annotated[Port, says("port to listen on; 0 takes a free one")] = 8000
+    data: Annotated[str, says("folder of the database file, the outputs and the lock")] = (
+        "./hub-data"
+    )
+    database_url: Annotated[
+        str, says("postgresql://user:password@host/name; empty is one SQLite file")
+    ] = ""
+    admin_password: Annotated[
+        str, says("of `admin`, at the first start; empty makes one and prints it")
+    ] = ""
+    anonymous_watch: Annotated[
+        bool, says("let anybody open a plain job socket (old browser clients)")
+    ] = False
+    cors_origins: Annotated[str, says("comma-separated origins that may call from a browser")] = ""
+    access_token_s: Annotated[Positive, says("life of an access token, in seconds")] = 3_600
+    refresh_token_s: Annotated[Positive, says("life of a refresh token, in seconds")] = 28_800
+    list_max: Annotated[Positive, says("most rows that one POST …/list answers")] = 10_000
+    max_body_bytes: Annotated[Positive, says("largest JSON body, in bytes")] = 1_048_576
+    max_output_bytes: Annotated[NotNegative, says("largest output, in bytes; 0 is no limit")] = 0
+    max_sockets: Annotated[Positive, says("most WebSockets open at once")] = 20_000
+    ring_events: Annotated[Positive, says("newest events kept in memory for watchers")] = 16_384
+    stop_s: Annotated[Positive, says("longest graceful stop, in seconds")] = 8
+    log_level: Annotated[str, says("debug, info, warning or error")] = "info"
 
     @property
     def data_dir(self) -> Path:
@@ -63,9 +77,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.database_url or f"sqlite:///{self.data_dir / 'hub.sqlite3'}"
 
     @property
+    def database_file(self) -> Path | None:
+        """The SQLite file that this process alone may use, ``None`` with PostgreSQL."""
+        if not self.database.startswith(SQLITE):
+            return None
+        return Path(self.database.removeprefix(SQLITE)).expanduser().resolve()
+
+    @property
     def is_embedded(self) -> bool:
-        """Whether the database is a SQLite file that this process alone may use."""
-        return self.database.startswith("sqlite:")
+        """Whether the database is a SQLite file."""
+        return self.database_file is not None
 
 
 def load(environ: Mapping[str, str], **overrides: str | int | bool | None) -> Settings:
@@ -87,6 +108,23 @@ def load(environ: Mapping[str, str], **overrides: str | int | bool | None) -> Se
         raise BadSettings(f"bad setting: {error}") from error
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise BadSettings("HUB_LOG_LEVEL is one of debug, info, warning, error")
-    if not settings.database.startswith(("sqlite:", "postgresql:", "postgres:")):
-        raise BadSettings("HUB_DATABASE_URL starts with sqlite: or postgresql:")
+    if not settings.database.startswith((SQLITE, "postgresql://", "postgres://")):
+        raise BadSettings("HUB_DATABASE_URL starts with postgresql:// or sqlite:///")
     return settings
+
+
+def described() -> list[tuple[str, str, str]]:
+    """Return variable, default (empty when there is none) and meaning of every setting."""
+    return [
+        (f"{PREFIX}{field.name.upper()}", _shown(field.default), _meaning(field.type))
+        for field in msgspec.structs.fields(Settings)
+    ]
+
+
+def _shown(default: object) -> str:
+    return str(int(default)) if isinstance(default, bool) else str(default)
+
+
+def _meaning(annotated: object) -> str:
+    metas = get_args(annotated)[1:]
+    return next((meta.description for meta in metas if meta.description), "")

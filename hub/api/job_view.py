@@ -42,7 +42,7 @@ class JobViews:
     async def of_outcome(self, outcome: Outcome) -> bytes:
         """Return the JSON of the job after a command."""
         row = outcome.job
-        spec = self._specs.get(row.pk) or await self._load_spec(row.pk)
+        spec = self._known(row.pk) or await self._load_spec(row.pk)
         return await self.of_rows(row, spec, outcome.outputs)
 
     async def of_rows(self, row: JobRow, spec: SpecRow, outputs: list[OutputRow]) -> bytes:
@@ -56,11 +56,17 @@ class JobViews:
 
     def remember(self, spec: SpecRow) -> None:
         """Keep what a job was created with, dropping the longest unused beyond the limit."""
+        former = self._specs.pop(spec.pk, None)
         self._specs[spec.pk] = spec
-        self._specs_bytes += _weight(spec)
+        self._specs_bytes += _weight(spec) - (_weight(former) if former else 0)
         while self._specs_bytes > SPECS_BYTES:
             _, gone = self._specs.popitem(last=False)
             self._specs_bytes -= _weight(gone)
+
+    def _known(self, pk: int) -> SpecRow | None:
+        if pk in self._specs:
+            self._specs.move_to_end(pk)
+        return self._specs.get(pk)
 
     async def _load_spec(self, pk: int) -> SpecRow:
         found = await jobs.specs(self._engine, [pk])

@@ -145,7 +145,7 @@ def _description(body: dict[str, Any]) -> str | None:
     if isinstance(given, bool) or not isinstance(given, str | int | float):
         raise InvalidInput("description is a text", fields={"description": ["Not a valid string."]})
     text = str(given)
-    if len(text) > DESCRIPTION_MAX or "\0" in text:
-        problem = f"Ensure this field has no more than {DESCRIPTION_MAX} characters and no NUL."
+    if len(text) > DESCRIPTION_MAX:
+        problem = f"Ensure this field has no more than {DESCRIPTION_MAX} characters."
         raise InvalidInput("description is too long", fields={"description": [problem]})
-    return text
+    return bodies.storable(text, "description")

@@ -159,10 +159,15 @@ class Accounts:
         return await accounts.all_users(self._engine, include_inactive=include_inactive)
 
     async def sweep_tokens(self) -> int:
-        """Remove tokens that ended a day ago or more, some at a time; return how many."""
+        """Remove tokens that ended a day ago or more, a batch at a time; return how many."""
         before_us = clock.wall_us() - KEEP_DEAD_TOKENS_S * SECOND_US
-        async with self._engine.transaction() as transaction:
-            return await accounts.remove_dead_tokens(transaction, before_us, SWEEP_BATCH)
+        removed = 0
+        while True:
+            async with self._engine.transaction() as transaction:
+                some = await accounts.remove_dead_tokens(transaction, before_us, SWEEP_BATCH)
+            removed += some
+            if some < SWEEP_BATCH:
+                return removed
 
 
 def _name_taken() -> InvalidInput:

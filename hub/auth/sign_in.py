@@ -21,6 +21,9 @@ log = logging.getLogger("hub.auth")
 AT_ONCE = 2
 WAITING_MAX = 32
 
+ACCESS_A_SESSION = 50
+"""Access tokens of one sign-in that live at once; one more ends the oldest."""
+
 
 class SignIn:
     """Signs accounts in; two at a time, so that a flood leaves the processor to the workers."""
@@ -115,7 +118,11 @@ class SignIn:
                 raise TokenNotValid
             if account.disabled_us is not None:
                 raise UserInactive
-            return await self._tokens.issue("access", identity.account, identity.session)
+            access = await self._tokens.issue("access", identity.account, identity.session)
+            await accounts.remove_oldest_access(
+                transaction, identity.account, identity.session, keep=ACCESS_A_SESSION
+            )
+            return access
 
     async def verify(self, token: str) -> None:
         """Accept a living token of any kind.

@@ -24,18 +24,21 @@ def data_folder(settings: Settings) -> Iterator[None]:
     Raises:
         FolderInUse: another process holds the lock.
     """
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not settings.is_embedded:
+    os.umask(0o077)  # the folder may have been there before, and be open to others
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = settings.database_file
+    if database is None:
         yield
         return
-    with (settings.data_dir / "hub.lock").open("a+") as lock:
+    # Beside the file and not in the data folder: two folders may be given one file.
+    with database.with_name(f"{database.name}.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             raise FolderInUse(
-                f"{settings.data_dir} is in use by another hub (process {holder}); one SQLite file "
+                f"{database} is in use by another hub (process {holder}); one SQLite file "
                 "takes one process: stop that one, or use PostgreSQL (HUB_DATABASE_URL)"
             ) from error
         lock.truncate(0)

@@ -6,6 +6,7 @@ import click
 
 from hub.cli.folder import data_folder
 from hub.cli.options import said_plainly, settings_of, storage_flags
+from hub.cli.schema import TOO_NEW, SchemaOutdated
 from hub.settings import Settings
 from orm.engine import bind, make_engine
 from orm.migrate import SchemaState, state
@@ -30,6 +31,8 @@ async def _migrate(settings: Settings) -> str:
     try:
         bind(engine)
         before = await state(engine)
+        if before == SchemaState.NEWER:
+            raise SchemaOutdated(TOO_NEW)
         if before == SchemaState.CURRENT:
             return "the schema is the newest already"
         await run_migrations(engine)

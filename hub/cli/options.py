@@ -20,6 +20,8 @@ def said_plainly() -> Iterator[None]:
     except HubError as error:
         about = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.fields.items())
         raise click.ClickException(f"{error.detail}{': ' if about else ''}{about}") from error
+    except OSError as error:
+        raise click.ClickException(f"{error.strerror or error}: {error.filename or ''}") from error
     except StorageError as error:
         raise click.ClickException(f"the database does not answer: {error}") from error
 

@@ -10,6 +10,9 @@ from orm.migrate import SchemaState, migrate, state
 from orm.queries import accounts, meta
 
 
+TOO_NEW = "the database belongs to a newer hub; upgrade this one"
+
+
 class WeakPassword(Forbidden):
     """A hub that others can reach needs passwords of at least 8 characters."""
 
@@ -37,7 +40,7 @@ async def prepare(engine: Engine, settings: Settings, *, is_loopback: bool = Tru
     bind(engine)
     found = await state(engine)
     if found == SchemaState.NEWER:
-        raise SchemaOutdated("the database belongs to a newer hub; upgrade this one")
+        raise SchemaOutdated(TOO_NEW)
     if found == SchemaState.OLDER and not settings.is_embedded:
         raise SchemaOutdated("the database has an older schema; run `hub migrate` first")
     if found != SchemaState.CURRENT:

@@ -4,9 +4,9 @@ import logging
 import socket
 import sys
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 import click
-import msgspec
 import uvloop
 
 from hub.app import create_app
@@ -15,12 +15,11 @@ from hub.cli.listening import is_loopback, listening_socket
 from hub.cli.options import said_plainly, settings_of, storage_flags
 from hub.cli.runner import run
 from hub.cli.schema import prepare
-from hub.settings import Settings
+from hub.settings import Settings, described
 from orm.engine import make_engine
 
-SETTINGS = "\b\nSettings, each also an environment variable:\n" + "\n".join(
-    f"  HUB_{field.name.upper():<20} {field.default!r}"
-    for field in msgspec.structs.fields(Settings)
+SETTINGS = "\b\nSettings, each an environment variable [default]:\n" + "\n".join(
+    f"  {name:<24} {meaning} [{default or 'empty'}]" for name, default, meaning in described()
 )
 
 
@@ -32,7 +31,7 @@ SETTINGS = "\b\nSettings, each also an environment variable:\n" + "\n".join(
 def serve(**flags: str | int | None) -> None:
     """Run the hub. The first start makes the schema and the administrator `admin`.
 
-    Every setting of the README's table can be given as an environment variable HUB_*.
+    A flag wins over its environment variable.
     """
     settings = settings_of(**flags)
     log_to_stderr(settings.log_level)
@@ -75,11 +74,12 @@ def runs_on(settings: Settings, listener: socket.socket) -> str:
     """Say in one line where the hub is and what it runs on; never a password."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    database = settings.database.rpartition("@")[2] or settings.database
     kind = "SQLite" if settings.is_embedded else "PostgreSQL"
+    server = urlsplit(settings.database)  # a password may stand anywhere else in it
+    database = settings.database_file or f"{server.hostname or ''}{server.path}"
     watch = ", anonymous watching on" if settings.anonymous_watch else ""
     return (
         f"hub {version('realtime-job-hub')} at http://{shown}:{port} on {kind} "
-        f"({database.removeprefix('sqlite:///')}), outputs in {settings.outputs_dir}, "
+        f"({database}), outputs in {settings.outputs_dir}, "
         f"one process{watch}"
     )

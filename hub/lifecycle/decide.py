@@ -165,7 +165,10 @@ def finish(command: c.Finish, world: World, now_us: int) -> Decision:
 
 
 def reset(command: c.Reset, world: World, now_us: int) -> Decision:
-    """Give the node that failed the job another run of it, on a clean slate."""
+    """Give the node that failed the job another run of it, on a clean slate: another try, too.
+
+    Else a release after it would give back the try of the run that failed.
+    """
     row = _alive(_held_by(world.job(command.job), command.actor))
     status = _require(row, Action.RESET)
     after = replace(
@@ -177,6 +180,7 @@ def reset(command: c.Reset, world: World, now_us: int) -> Decision:
         progress=0.0,
         progress_data=None,
         output_count=0,
+        tries=row.tries + 1,
         num_exes=row.num_exes + 1,
         slot_until_us=leases.NO_END_US,
         last_contact_us=now_us,

@@ -89,15 +89,12 @@ class Ledger:
 
     async def flush_contacts(self) -> None:
         """Write the contacts that no batch has carried yet."""
-        contacts, self._contacts = self._contacts, {}
-        told = (self.execute(contact) for contact in contacts.values())
-        for contact, answer in zip(
-            contacts.values(), await asyncio.gather(*told, return_exceptions=True), strict=True
-        ):
-            if isinstance(answer, Unavailable):
-                self._contacts.setdefault(contact.job, contact)
-            elif isinstance(answer, BaseException):
-                log.debug("contact job=%s dropped error=%r", contact.job, answer)
+        contacts = list(self._contacts.values())
+        answers = await asyncio.gather(*map(self.execute, contacts), return_exceptions=True)
+        for contact, answer in zip(contacts, answers, strict=True):
+            # Until it is stored, it counts from memory; a newer one stays for the next time.
+            if not isinstance(answer, Unavailable) and self._contacts[contact.job] is contact:
+                del self._contacts[contact.job]
 
     async def _commit(self, waiting: list[Waiting]) -> None:
         contacts = {job: contact.contact_us for job, contact in self._contacts.items()}

@@ -75,7 +75,8 @@ class Batch:
             loaded.parents,
             loaded.nodes,
         )
-        before = dict(world.jobs)
+        # As they were stored: a contact that was only remembered so far is written with the batch.
+        before = {row.pk: row for row in loaded.jobs}
         writes = Writes()
         self.outcomes, self.descriptions, self.drafts = [], [], writes.drafts
         for command in self._commands:

@@ -74,7 +74,8 @@ TABLES = (
 )
 
 INDEXES = (
-    "CREATE INDEX tokens_account ON tokens (account)",
+    "CREATE INDEX tokens_account ON tokens (account, session)",
+    "CREATE INDEX tokens_expiry ON tokens (expires_us) WHERE expires_us IS NOT NULL",
     "CREATE UNIQUE INDEX job_templates_active ON job_templates (name, version) WHERE deleted_us IS NULL",
     "CREATE INDEX jobs_queue ON jobs (priority, pk) WHERE status = 'QUEUED' AND deleted_us IS NULL",
     "CREATE INDEX jobs_slots ON jobs (node) WHERE slot_until_us IS NOT NULL",

@@ -136,6 +136,16 @@ async def revoke_sign_ins(account: int, now_us: int) -> None:
         )
 
 
+async def remove_oldest_access(
+    transaction: Transaction, account: int, session: str, *, keep: int
+) -> None:
+    """Remove the access tokens of a session but for the ``keep`` newest."""
+    own = "account = ? AND session = ? AND kind = 'access'"
+    newest = f"SELECT pk FROM tokens WHERE {own} ORDER BY pk DESC LIMIT ?"
+    sql = f"DELETE FROM tokens WHERE {own} AND pk NOT IN ({newest})"
+    await transaction.fetch(sql, (account, session, account, session, keep))
+
+
 async def remove_dead_tokens(transaction: Transaction, before_us: int, limit: int) -> int:
     """Remove up to ``limit`` tokens that ended before a moment; return how many."""
     sql = f"DELETE FROM tokens WHERE pk IN ({_DEAD}) RETURNING pk"

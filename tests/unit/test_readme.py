@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 import hub
@@ -14,7 +13,7 @@ from hub.api.problems import CODE_OF_STATUS, STATUS_OF_CODE, STATUS_OF_KIND, STO
 from hub.cli import main
 from hub.errors import HubError
 from hub.lifecycle.states import TRANSITIONS, Action, Status
-from hub.settings import Settings
+from hub.settings import described
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -26,12 +25,6 @@ def table(name: str) -> list[list[str]]:
     part = README.partition(f"<!-- {name} -->")[2].partition(f"<!-- end of {name} -->")[0]
     rows = [line.strip("|").split("|") for line in part.strip().splitlines()[2:]]
     return [[cell.strip() for cell in row] for row in rows]
-
-
-def shown(default: object) -> str:
-    if default == "":
-        return "empty"
-    return f"`{int(default) if isinstance(default, bool) else default}`"
 
 
 def error_classes(base: type[HubError] = HubError) -> Iterator[type[HubError]]:
@@ -46,13 +39,10 @@ def import_all() -> None:
             importlib.import_module(module.name)
 
 
-def test_every_setting_stands_in_the_table_with_its_default() -> None:
-    documented = {row[0].strip("`"): row[1] for row in table("settings")}
-    defaults = {
-        f"HUB_{field.name.upper()}": shown(field.default)
-        for field in msgspec.structs.fields(Settings)
-    }
-    assert documented == defaults
+def test_every_setting_stands_in_the_table_with_default_and_meaning() -> None:
+    assert [row[0].strip("`") for row in table("settings")] == [name for name, _, _ in described()]
+    for row, (_, default, meaning) in zip(table("settings"), described(), strict=True):
+        assert row[1:] == [f"`{default}`" if default else "empty", meaning]
 
 
 def test_every_error_code_stands_in_the_table_with_its_status() -> None:
