@@ -253,15 +253,19 @@ def test_a_contact_that_is_not_stored_yet_counts_in_decisions() -> None:
     assert silent_job(new_desk(), {1: NOW_US + SECOND_US}).status == "RUNNING"
 
 
-def test_a_contact_alone_is_not_written_and_never_goes_back() -> None:
+def test_a_contact_rides_along_with_the_batch_and_never_goes_back() -> None:
     desk = new_desk()
     job = running_job(desk)
-    for heard_us in (NOW_US - SECOND_US, NOW_US + SECOND_US):
+    row = desk.store.jobs[job]
+    for heard_us, stored in (
+        (NOW_US - SECOND_US, []),
+        (NOW_US + SECOND_US, [replace(row, last_contact_us=NOW_US + SECOND_US)]),
+    ):
         batch = Batch([c.Describe(actor=ADMIN, job=job)], {job: heard_us}, NOW_US)
-        assert batch.plan(desk.store.load(batch.needs)).is_empty()
+        assert batch.plan(desk.store.load(batch.needs)).reported == stored
     batch = Batch([report(job)], {job: NOW_US - SECOND_US}, NOW_US)
     written = batch.plan(desk.store.load(batch.needs)).reported
-    assert written == [replace(desk.store.jobs[job], seq=4, progress=0.5, progress_data="{}")]
+    assert written == [replace(row, seq=4, progress=0.5, progress_data="{}")]
 
 
 def test_a_touch_moves_only_the_last_contact_of_the_holder() -> None:
