@@ -126,11 +126,6 @@ class Feed:
         """How many events are said to be committed and have not come here yet."""
         return max(0, self._heard - self.head)
 
-    @property
-    def watchers(self) -> int:
-        """How many subscriptions are open."""
-        return sum(len(topic.watchers) for topic in self._topics.values())
-
     def offer(self, events: Sequence[Event]) -> None:
         """Take events that were committed here; any order, repeats and holes are allowed."""
         if not events:

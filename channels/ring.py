@@ -50,11 +50,6 @@ class Ring:
         # By index: a deque reaches its ends at once, while a slice would walk from the left.
         return [kept[i] for i in range(start, min(start + limit, len(kept)))]
 
-    def count_of_job(self, job: int, after: int) -> int:
-        """Return how many events :meth:`of_job` would find without a limit."""
-        kept = self._by_job.get(job)
-        return 0 if kept is None else len(kept) - _first_behind(kept, after)
-
     def _evict(self) -> Event:
         event = self._events.popleft()
         self._bytes -= event.weight

@@ -79,18 +79,6 @@ class JobSubscription:
         """Whether the reader is so late that the next events must come from the log."""
         return self.position < self._topic.floor
 
-    @property
-    def lag(self) -> int:
-        """Unread events of this job; only those still in the ring count, so it is bounded by it."""
-        return self._source.ring.count_of_job(self.job, self.position)
-
-    @property
-    def bookmark(self) -> int:
-        """The highest position to resume from without loss: the feed's head when all was read."""
-        if self.is_off_ring or self.lag:
-            return self.position
-        return max(self.position, self._source.ring.head)
-
     async def next(self, limit: int = 256) -> list[Event]:
         """Wait until there is news, and return all of it at once, oldest first.
 

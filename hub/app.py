@@ -1,8 +1,10 @@
 """Composition root: the only place that knows everybody."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from litestar import Litestar
@@ -35,11 +37,16 @@ from hub.upkeep.contacts import Contacts
 from hub.upkeep.leftovers import Leftovers
 from hub.upkeep.ticker import Chore, tick
 from orm.engine import Engine, bind, make_engine
+from orm.errors import StorageError
 from orm.postgres import ServerEngine
 from orm.queries import job_types, meta
 from orm.queries.batch import BatchStore
 from orm.queries.batch_postgres import PostgresBatches
 from orm.queries.batch_sqlite import SqliteBatches
+
+log = logging.getLogger("hub.app")
+
+DAY_S = 86_400.0
 
 
 class Hub:
@@ -76,6 +83,7 @@ class Hub:
     @asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
         contacts = Contacts(self.engine, self.owners, self.ledger)
+        sweep_temporary = partial(self.store.sweep_temporary, older_than_s=DAY_S)
         committing = asyncio.create_task(self.ledger.run())
         chores = [
             asyncio.create_task(tick(chore))
@@ -83,9 +91,9 @@ class Hub:
                 Chore("heartbeat", 0.5, self._beat),
                 Chore("contacts", 2.0, contacts.flush),
                 Chore("socket rights", 2.0, self.sockets.check_tokens),
-                Chore("dead tokens", 600.0, self._sweep_tokens),
-                Chore("temporary files", 3_600.0, self._sweep_temporary),
-                Chore("leftover bytes", 600.0, self._sweep_leftovers),
+                Chore("dead tokens", 600.0, self.accounts.sweep_tokens),
+                Chore("temporary files", 3_600.0, sweep_temporary),
+                Chore("leftover bytes", 600.0, Leftovers(self.engine, self.store).sweep),
             )
         ]
         try:
@@ -94,21 +102,16 @@ class Hub:
             for chore in chores:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
-            await contacts.flush()
-            self.ledger.close()
-            await committing
+            try:
+                await contacts.flush()
+            except StorageError as error:
+                log.warning("contacts lost error=%s", error)
+            finally:
+                self.ledger.close()
+                await committing
 
     async def _beat(self) -> None:
         self.readiness.beat()
-
-    async def _sweep_tokens(self) -> None:
-        await self.accounts.sweep_tokens()
-
-    async def _sweep_temporary(self) -> None:
-        await self.store.sweep_temporary(older_than_s=86_400.0)
-
-    async def _sweep_leftovers(self) -> None:
-        await Leftovers(self.engine, self.store).sweep()
 
     def drain(self) -> None:
         """Begin to stop: not ready any more, and every socket is asked to close."""

@@ -1,5 +1,7 @@
 """Is the process alive, and can it do its work: for supervisors and load balancers."""
 
+import asyncio
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from hub.wire.health import Health
 from orm.engine import Engine
 from orm.errors import StorageError
 from orm.queries import meta
+
+log = logging.getLogger("hub.api")
 
 TRUST_S = 1.0
 LOOP_LAG_MAX_S = 5.0
@@ -26,6 +30,7 @@ class Readiness:
         self._engine = engine
         self._data = data
         self._found: tuple[float, list[str]] | None = None
+        self._looking = asyncio.Lock()
         self.is_draining = False
         self.beat_s = clock.monotonic_s()
 
@@ -42,16 +47,18 @@ class Readiness:
         """Return why this process should get no work now; nothing means ready."""
         if self.is_draining:
             return ["the hub is stopping"]
-        now_s = clock.monotonic_s()
-        if self._found is None or now_s - self._found[0] >= TRUST_S:
-            self._found = (now_s, [*await self._database(), *self._disk()])
-        return self._found[1]
+        async with self._looking:  # who waits for another's look is answered by it
+            if self._found is None or clock.monotonic_s() - self._found[0] >= TRUST_S:
+                found = [*await self._database(), *await asyncio.to_thread(self._disk)]
+                self._found = (clock.monotonic_s(), found)
+            return self._found[1]
 
     async def _database(self) -> list[str]:
         try:
             await meta.check_writable(self._engine)
         except StorageError as error:
-            return [f"the database takes no writes: {error}"]
+            log.warning("not ready error=%s", error)
+            return ["the database takes no writes"]
         return []
 
     def _disk(self) -> list[str]:

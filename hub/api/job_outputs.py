@@ -14,7 +14,7 @@ from hub.api.job_view import output_out
 from hub.api.jobs import AnyRequest
 from hub.api.lists import answer_list
 from hub.api.outputs import executed
-from hub.auth.guard import actor_of, viewer_is_admin
+from hub.auth.guard import actor_of
 from hub.errors import Forbidden, NotFound
 from hub.lifecycle import commands as c
 from hub.lifecycle.unused_bytes import forget
@@ -115,7 +115,7 @@ class JobOutputsController(Controller):
         """Download an output as ``NAME.FILETYPE``; a hidden one is an administrator's to see."""
         asked = await bodies.read(request, DownloadIn)
         output = await _found(desk, pk)
-        if output.deleted_us is not None and not viewer_is_admin(request.scope):
+        if output.deleted_us is not None and not actor_of(request.scope).is_admin:
             raise NotFound(f"there is no output {pk}")
         filetype = output.type if asked.filetype is None else asked.filetype
         return await answer_whole(store, output, f"{output.name}.{filetype}")

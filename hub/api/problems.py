@@ -113,9 +113,9 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     """Turn an exception into its answer; an unforeseen one is logged here, once, with its trace."""
     problem = problem_of(error)
     if problem.code == "internal":
-        log.error("unforeseen path=%s", request.scope["path"], exc_info=error)
+        log.error("unforeseen path=%r", request.scope["path"], exc_info=error)
     elif isinstance(error, StorageError):
-        log.warning("storage path=%s error=%s", request.scope["path"], error)
+        log.warning("storage path=%r error=%s", request.scope["path"], error)
     return Response(
         content=problem.body(request.scope["path"]),
         status_code=problem.status,
@@ -133,7 +133,7 @@ async def note_socket_failure(error: Exception, scope: Any) -> None:
     if scope["type"] == "websocket":
         scope[FAILURE] = error
         if problem_of(error).code == "internal":
-            log.error("socket failed path=%s", scope["path"], exc_info=error)
+            log.error("socket failed path=%r", scope["path"], exc_info=error)
 
 
 class ProblemsForSockets(Litestar):

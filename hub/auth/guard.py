@@ -9,7 +9,7 @@ from typing import Any
 
 from hub import clock
 from hub.auth.identity import ANONYMOUS, Identity
-from hub.auth.permissions import PERMISSIONS, Permission, Role
+from hub.auth.permissions import PERMISSIONS, Permission
 from hub.auth.tokens import Tokens
 from hub.errors import BadNodeId, Forbidden, InvalidInput, NodeNotYours, NotAuthenticated, NotFound
 from hub.lifecycle.commands import Actor
@@ -178,9 +178,3 @@ def actor_of(scope: Scope) -> Actor:
     """Return who calls, as the rules know them."""
     actor: Actor = scope["auth"]
     return actor
-
-
-def viewer_is_admin(scope: Scope) -> bool:
-    """Whether an administrator calls."""
-    identity: Identity = scope["user"]
-    return identity.role == Role.ADMIN

@@ -6,6 +6,8 @@ close.
 
 import asyncio
 import gc
+import logging
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -15,13 +17,16 @@ import uvicorn
 from litestar import Litestar
 
 from hub.app import Hub
+from hub.cli.http import BoundedHttp
 from hub.live.sink import DirectProtocol
 from hub.settings import Settings
 
-SOCKETS_S = 4.0
-"""How long the sockets may take to close before the server itself stops."""
+log = logging.getLogger("hub.cli")
 
 MESSAGE_MAX_BYTES = 65_536
+
+OTHER_FILES = 256
+"""Open files that are no watchers: requests, outputs, the database."""
 
 
 class _Server(uvicorn.Server):
@@ -35,9 +40,10 @@ class _Server(uvicorn.Server):
 
 async def run(app: Litestar, settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT, then stop gracefully; a second signal stops at once."""
+    sockets_s, server_s = shares_of_stop(settings.stop_s)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHttp,
         ws=DirectProtocol,
         ws_max_size=MESSAGE_MAX_BYTES,
         ws_ping_interval=20.0,
@@ -48,16 +54,33 @@ async def run(app: Litestar, settings: Settings, listener: socket.socket) -> Non
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=max(1, settings.stop_s - int(SOCKETS_S)),
+        timeout_graceful_shutdown=server_s,
     )
     server = _Server(config)
     stopping = asyncio.Event()
     _collect_seldom()
+    allow_open_files(settings.max_sockets + OTHER_FILES)
     _on_signals(server, stopping)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_stop_when(stopping, server, app.state.hub))
+        group.create_task(_stop_when(stopping, server, app.state.hub, sockets_s))
         await server.serve(sockets=[listener])
         stopping.set()
+
+
+def shares_of_stop(stop_s: int) -> tuple[float, int]:
+    """Divide a stop's seconds: for sockets to close, then for requests to end (1 at least)."""
+    sockets_s = stop_s / 2
+    return sockets_s, max(1, int(stop_s - sockets_s))
+
+
+def allow_open_files(needed: int) -> None:
+    """Let this process open as many files as the system permits; warn if that is too few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_endless = hard == resource.RLIM_INFINITY
+    # Not every system takes "endless" as the limit in force.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed) if is_endless else hard, hard))
+    if not is_endless and hard < needed:
+        log.warning("too few open files allowed limit=%d needed=%d", hard, needed)
 
 
 def _collect_seldom() -> None:
@@ -81,8 +104,8 @@ def _on_signals(server: _Server, stopping: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-async def _stop_when(stopping: asyncio.Event, server: _Server, hub: Hub) -> None:
+async def _stop_when(stopping: asyncio.Event, server: _Server, hub: Hub, sockets_s: float) -> None:
     await stopping.wait()
     hub.drain()
-    await hub.sockets.drained(within_s=SOCKETS_S)
+    await hub.sockets.drained(within_s=sockets_s)
     server.should_exit = True

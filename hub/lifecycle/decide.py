@@ -21,8 +21,8 @@ from hub.lifecycle.refusals import (
     NotYours,
     OutputsMissing,
 )
-from hub.lifecycle.states import FINAL, Action, Status, next_status
-from hub.lifecycle.world import Decision, Fact, World, is_held
+from hub.lifecycle.states import FINAL, HELD, Action, Status, next_status
+from hub.lifecycle.world import Decision, Fact, World
 from orm.rows import AuditEntry, JobRow, SpecRow
 
 CANCEL_TEXT = "Cancelled"
@@ -260,7 +260,7 @@ def destroy(command: c.Destroy, world: World, now_us: int) -> Decision:
     row = world.job(command.job)
     if row.deleted_us is not None:
         return Decision(row)
-    if is_held(row):
+    if row.status in HELD:
         raise JobTaken(row, "cancel it first")
     after = replace(row, deleted_us=now_us, modified_us=now_us)
     entry = audit(command, "jobs.destroy", "job", row.pk)
@@ -280,7 +280,7 @@ def reinstate(command: c.Reinstate, world: World, now_us: int) -> Decision:
 def hard_delete(command: c.HardDelete, world: World, now_us: int) -> Decision:
     """Remove the job and everything it produced; its events stay in the log, blank."""
     row = world.job(command.job)
-    if is_held(row):
+    if row.status in HELD:
         raise JobTaken(row, "cancel it first")
     if row.pk in world.parents:
         raise JobTaken(row, "other jobs belong to it, delete them first")

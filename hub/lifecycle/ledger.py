@@ -9,13 +9,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import astuple
+
 from channels.events import Event
 from hub import clock
 from hub.errors import HubError, StorageFull, Unavailable
 from hub.lifecycle.commands import Actor, Command, Touch
+from hub.lifecycle.log import event_of
 from hub.lifecycle.planner import Batch, Outcome
 from orm.errors import DatabaseAway, DatabaseFull
 from orm.queries.batch import BatchStore, Draft
+from orm.rows import EventRow
 
 log = logging.getLogger("hub.ledger")
 
@@ -143,22 +147,6 @@ def numbered(drafts: Sequence[Draft], descriptions: Sequence[str], head: int) ->
     """Return the events of a committed batch whose newest one is number ``head``."""
     first = head - len(drafts) + 1
     return [
-        Event(
-            gseq=first + n,
-            job=draft.job,
-            seq=draft.seq,
-            tseq=draft.tseq,
-            kind=draft.kind,
-            type=draft.type,
-            time_us=draft.time_us,
-            from_status=draft.from_status,
-            to_status=draft.to_status,
-            attempt=draft.attempt,
-            node=draft.node,
-            progress=draft.progress,
-            n=draft.n,
-            data=draft.data.encode(),
-            description=description,
-        )
+        event_of(EventRow(first + n, *astuple(draft), description=description))
         for n, (draft, description) in enumerate(zip(drafts, descriptions, strict=True))
     ]

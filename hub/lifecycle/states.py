@@ -63,7 +63,6 @@ TRANSITIONS: dict[tuple[Status, Action], Status] = {
 
 FINAL = frozenset({Status.COMPLETED, Status.CANCELED})
 HELD = frozenset({Status.ACQUIRED, Status.RUNNING})
-WAITING = frozenset({Status.PENDING, Status.BLOCKED})
 
 
 def next_status(status: str, action: Action) -> Status | None:

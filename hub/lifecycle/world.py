@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from hub.errors import NotFound
-from hub.lifecycle.states import Status
 from orm.rows import AuditEntry, JobRow, OutputRow, SpecRow
 
 
@@ -130,8 +129,3 @@ class World:
         if decision.is_erased:
             del self.jobs[decision.job.pk]
             self.outputs.pop(decision.job.pk, None)
-
-
-def is_held(row: JobRow) -> bool:
-    """Whether a node holds the job and may act on it."""
-    return row.status in (Status.ACQUIRED, Status.RUNNING)

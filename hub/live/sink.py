@@ -6,7 +6,7 @@ reaches into uvicorn, so that one's minor version is pinned; another server gets
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -17,6 +17,9 @@ EXTENSION = "hub.direct"
 
 STALL_S = 15.0
 """A watcher that takes nothing for this long is cut off; it resumes from its cursor."""
+
+WRITE_MAX_BYTES = 256 * 1024
+"""Most bytes of frames in one write; a longer frame is a write of its own."""
 
 Send = Callable[[Any], Awaitable[None]]
 
@@ -61,21 +64,42 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             self.handshake_complete = True
 
 
+def writes(frames: Sequence[bytes]) -> Iterator[bytes]:
+    """Join frames, in order, to writes of at most ``WRITE_MAX_BYTES``.
+
+    A frame is never cut: a ping that came between its parts would end up inside it.
+    """
+    if len(frames) == 1:
+        yield frames[0]
+        return
+    joined: list[bytes] = []
+    size = 0
+    for frame in frames:
+        if joined and size + len(frame) > WRITE_MAX_BYTES:
+            yield b"".join(joined)
+            joined, size = [], 0
+        joined.append(frame)
+        size += len(frame)
+    if joined:
+        yield b"".join(joined)
+
+
 class DirectSink:
-    """Writes to the transport."""
+    """Writes to the transport, never much more than it has room for."""
 
     def __init__(self, protocol: DirectProtocol) -> None:
         self._protocol = protocol
 
     async def send(self, frames: Sequence[bytes]) -> None:
-        """Send whole text frames in one write."""
+        """Send whole text frames, several in one write."""
         protocol = self._protocol
-        if not protocol.writable.is_set():
-            async with asyncio.timeout(STALL_S):
-                await protocol.writable.wait()
-        if protocol.disconnected or protocol.close_sent:
-            raise PeerGone
-        protocol.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        for data in writes(frames):
+            if not protocol.writable.is_set():
+                async with asyncio.timeout(STALL_S):
+                    await protocol.writable.wait()
+            if protocol.disconnected or protocol.close_sent:
+                raise PeerGone
+            protocol.transport.write(data)
 
     def abort(self) -> None:
         """Drop the connection: closing it politely would wait for a buffer that nobody empties."""

@@ -1,8 +1,8 @@
 """The messages of the plain job socket: one JSON object a transition, as UFDL's clients expect.
 
 Members in UFDL's order; ``seq``, ``tseq`` and ``cursor`` are ours and come last. Nine transitions
-exist
-there: a loss and a requeue look like an abort, a timeout like an error, the rest is not shown.
+exist there: a loss and a requeue look like an abort, a timeout like an error, the rest is not
+shown.
 """
 
 from typing import Any

@@ -16,7 +16,7 @@ class Chore(msgspec.Struct, frozen=True):
 
     name: str
     every_s: float
-    run: Callable[[], Awaitable[None]]
+    run: Callable[[], Awaitable[object]]
 
 
 async def tick(chore: Chore) -> None:

@@ -37,7 +37,8 @@ def sent(world: World, request: bytes, *, and_no_more: bool = False) -> Answer:
         # The hub may hang up before it has read all that is too much.
         with suppress(ConnectionError):
             peer.sendall(request)
-            if and_no_more:
+        if and_no_more:
+            with suppress(OSError):
                 peer.shutdown(socket.SHUT_WR)
         return parsed(received(peer))
 

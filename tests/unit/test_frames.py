@@ -71,6 +71,33 @@ async def test_the_direct_way_writes_all_frames_at_once() -> None:
     assert protocol.transport.written == [b"".join(FRAMES)]
 
 
+async def test_a_slow_peer_is_given_a_burst_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "STALL_S", 0.05)
+    protocol = Protocol()
+    burst = [text_frame(bytes([n]) * 100_000) for n in range(9)]
+    taken: list[bytes] = []
+
+    def write_and_fill(data: bytes) -> None:
+        taken.append(data)
+        protocol.writable.clear()
+        if len(taken) < 3:
+            asyncio.get_running_loop().call_soon(protocol.writable.set)
+
+    protocol.transport.write = write_and_fill  # type: ignore[method-assign]  # a full transport
+    with pytest.raises(TimeoutError):
+        await sinks.DirectSink(cast(Any, protocol)).send(burst)
+    assert taken == [burst[0] + burst[1], burst[2] + burst[3], burst[4] + burst[5]]
+
+
+@given(st.lists(st.integers(0, 600_000), min_size=1, max_size=12))
+def test_writes_are_bounded_and_cut_no_frame(sizes: list[int]) -> None:
+    frames = [text_frame(b"x" * size) for size in sizes]
+    written = list(sinks.writes(frames))
+    assert b"".join(written) == b"".join(frames)
+    for data in written:
+        assert len(data) <= sinks.WRITE_MAX_BYTES or data in frames
+
+
 async def test_the_portable_way_sends_a_message_a_frame() -> None:
     sent: list[Any] = []
 

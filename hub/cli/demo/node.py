@@ -1,8 +1,7 @@
 """The demo's node, a process that knows nothing of the hub but its address and a token.
 
 ``python -m hub.cli.demo.node DESCRIPTION`` with ``HUB_URL`` and ``HUB_TOKEN`` registers a node,
-waits
-for a job with that description, works on it, and ends. It uses the same calls over HTTP as a
+waits for a job with that description, works on it, and ends. It uses the same calls over HTTP as a
 worker in any other language.
 """
 

@@ -18,7 +18,7 @@ from hub.cli.demo.verifying import Fetched, Verified, fetched, verified
 from hub.cli.demo.watching import Message, Proof, watched
 from hub.cli.rest import Rest
 from hub.errors import Conflict, HubError
-from hub.lifecycle.values import legible
+from hub.lifecycle.types import legible
 from hub.wire.accounts import TokenIn, TokenMade
 
 TOKEN_LIFE_S = 3_600

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Column
 
 from hub import clock
-from hub.lifecycle.values import legible
+from hub.lifecycle.types import legible
 
 PLAIN_EVERY_S = 1.0
 TEXT_MAX = 72
