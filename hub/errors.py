@@ -23,8 +23,9 @@ class HubError(Exception):
     """Something the hub refuses to do.
 
     Args:
-        detail: One sentence for the person who reads it; the class docstring's first line by
-        default. fields: For input errors, field name -> the texts that say what is wrong with it.
+        detail: One sentence for the person who reads it; by default the first line of the class
+            docstring.
+        fields: For input errors, field name -> the texts that say what is wrong with it.
         retry_after_s: Seconds after which another try makes sense, where one does.
     """
 

@@ -27,12 +27,19 @@ class DatabaseAway(StorageError):
     """The database does not answer, or is too busy to."""
 
 
+class TooSlow(DatabaseAway):
+    """A reading statement took longer than it may, and was ended."""
+
+
 _AWAY = (
     OSError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a session that the server ended a moment ago
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    asyncpg.InvalidCatalogNameError,  # the database is not there (yet)
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.TransactionRollbackError,  # a deadlock: nothing was done, and again may succeed
     asyncpg.TooManyConnectionsError,
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
@@ -46,7 +53,7 @@ _SQLITE_KINDS: dict[int, type[StorageError]] = {
     sqlite3.SQLITE_IOERR: DatabaseFull,
     sqlite3.SQLITE_BUSY: DatabaseAway,
     sqlite3.SQLITE_LOCKED: DatabaseAway,
-    sqlite3.SQLITE_INTERRUPT: DatabaseAway,
+    sqlite3.SQLITE_INTERRUPT: TooSlow,
     sqlite3.SQLITE_CANTOPEN: DatabaseAway,
     sqlite3.SQLITE_READONLY: DatabaseAway,
     sqlite3.SQLITE_NOMEM: DatabaseAway,

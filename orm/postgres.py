@@ -1,5 +1,6 @@
 """The scaled-out engine: PostgreSQL through a pool."""
 
+import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,13 +12,16 @@ from asyncpg.pool import PoolConnectionProxy
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.querystring import QueryString
 
-from orm.errors import translated
+from orm.errors import TooSlow, translated
 
 Values = Sequence[Any]
 
 POOL_SIZE = 8
 ACQUIRE_TIMEOUT_S = 2.0
 COMMAND_TIMEOUT_S = 15.0
+SEARCH_LIMIT_S = 5.0
+SEARCHES = 3
+"""Searches that run at once; their cost is up to the filters that somebody sends."""
 # A paused or lost process must not hold the clock row: the server ends its wait, and its
 # transaction.
 SESSION = {
@@ -54,6 +58,10 @@ class Transaction:
     """
 
     connection: "PoolConnectionProxy[asyncpg.Record]"
+
+    row_lock = " FOR NO KEY UPDATE"
+    """What a ``SELECT`` ends with to keep others from changing its rows; others may refer to them.
+    """
 
     def __init__(self, engine: "ServerEngine") -> None:
         self._engine = engine
@@ -110,6 +118,7 @@ class ServerEngine(PostgresEngine):
 
     def __init__(self, url: str) -> None:
         super().__init__(config={"dsn": url})
+        self._search_turns = asyncio.Semaphore(SEARCHES)
 
     async def check_version(self) -> None:
         """Skip Piccolo's look at the server during an import; ``start`` finds out."""
@@ -144,6 +153,20 @@ class ServerEngine(PostgresEngine):
         with translated():
             async with self._pooled() as connection:
                 return [tuple(row) for row in await connection.fetch(numbered(sql), *values)]
+
+    async def search(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Run a statement that may be slow; most of the pool stays free for others.
+
+        Raises:
+            TooSlow: it takes longer than ``SEARCH_LIMIT_S``.
+        """
+        with translated():
+            async with self._search_turns, self._pooled() as connection:
+                try:
+                    found = await connection.fetch(numbered(sql), *values, timeout=SEARCH_LIMIT_S)
+                except TimeoutError as error:
+                    raise TooSlow(f"a search took more than {SEARCH_LIMIT_S} s") from error
+        return [tuple(row) for row in found]
 
     async def snapshot(self, *statements: tuple[str, Values]) -> list[list[tuple[Any, ...]]]:
         """Run several reading statements on one snapshot of the database."""

@@ -1,10 +1,9 @@
 """The embedded engine: one writer connection and a few readers, each in its own thread.
 
 Piccolo's own SQLite engine opens a connection, and so a thread, for every query, and its
-transactions
-are DEFERRED, which turns two racing writers into "database is locked". Here every write of the
-process
-goes through one connection, one after the other, and reads run beside it on snapshots (WAL).
+transactions are DEFERRED, which turns two racing writers into "database is locked". Here every
+write of the process goes through one connection, one after the other, and reads run beside it on
+snapshots (WAL).
 """
 
 import asyncio
@@ -37,24 +36,39 @@ PRAGMAS = (
 
 
 READ_LIMIT_S = 15.0
-"""A reading statement that takes longer is ended: a filter must not keep the others waiting."""
+"""A reading statement that takes longer is ended: it must not keep the others waiting."""
+
+SEARCH_LIMIT_S = 5.0
+"""Likewise for a search, whose cost is up to the filter that somebody sends."""
 
 STEPS_BETWEEN_LOOKS = 100_000
 """Virtual machine steps between two looks at the clock: some milliseconds."""
 
 
 class Connection:
-    """One SQLite connection and the only thread that may touch it."""
+    """One SQLite connection and the only thread that may touch it.
 
-    def __init__(self, path: str, name: str) -> None:
+    Args:
+        path: The file.
+        name: What the thread is called.
+        limit_s: Work that takes longer is ended with ``TooSlow``.
+
+    Raises:
+        DatabaseAway: the file cannot be opened.
+    """
+
+    def __init__(self, path: str, name: str, limit_s: float = math.inf) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._raw = self._thread.submit(_connect, path).result()
+        self._limit_s = limit_s
         self._deadline_s = math.inf
-
-    def limit_reads(self) -> Self:
-        """End statements that take longer than ``READ_LIMIT_S`` from now on."""
-        self._raw.set_progress_handler(self._is_late, STEPS_BETWEEN_LOOKS)
-        return self
+        try:
+            with translated():
+                self._raw = self._thread.submit(_connect, path).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+        if limit_s < math.inf:
+            self._raw.set_progress_handler(self._is_late, STEPS_BETWEEN_LOOKS)
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._deadline_s
@@ -66,7 +80,7 @@ class Connection:
             return await loop.run_in_executor(self._thread, self._timed, work)
 
     def _timed(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        self._deadline_s = time.monotonic() + READ_LIMIT_S
+        self._deadline_s = time.monotonic() + self._limit_s
         return work(self._raw)
 
     async def execute(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
@@ -94,6 +108,9 @@ def _lower(value: Any) -> Any:
 
 class Transaction:
     """``BEGIN IMMEDIATE … COMMIT`` on the writer; Piccolo queries inside it join it."""
+
+    row_lock = ""
+    """What a ``SELECT`` ends with to keep others from changing its rows: nobody else can here."""
 
     def __init__(self, engine: "EmbeddedEngine") -> None:
         self._engine = engine
@@ -169,6 +186,7 @@ class EmbeddedEngine(SQLiteEngine):
         self.write_turn = asyncio.Lock()
         self._writer: Connection | None = None
         self._readers: list[Connection] = []
+        self._searcher: Connection | None = None
         self._next_reader = 0
 
     @property
@@ -182,14 +200,16 @@ class EmbeddedEngine(SQLiteEngine):
         """Open the connections: the writer first, for it makes the file and turns WAL on."""
         self.writer  # noqa: B018  # the property opens it
         self._readers = [
-            Connection(self.path, f"sqlite-reader-{n}").limit_reads() for n in range(READERS)
+            Connection(self.path, f"sqlite-reader-{n}", READ_LIMIT_S) for n in range(READERS)
         ]
+        self._searcher = Connection(self.path, "sqlite-searcher", SEARCH_LIMIT_S)
 
     async def stop(self) -> None:
         """Close the connections; the writer last, so that it leaves no WAL behind."""
-        for connection in (*self._readers, *([self._writer] if self._writer else [])):
-            connection.close()
-        self._readers, self._writer = [], None
+        for connection in (self._searcher, *self._readers, self._writer):
+            if connection is not None:
+                connection.close()
+        self._searcher, self._readers, self._writer = None, [], None
 
     def reader(self) -> Connection:
         """One of the read connections, in turn."""
@@ -201,6 +221,14 @@ class EmbeddedEngine(SQLiteEngine):
     async def fetch(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Run one reading statement outside any transaction and return its rows."""
         return await self.reader().execute(sql, values)
+
+    async def search(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Run a statement that may be slow; it can only keep other searches waiting.
+
+        Raises:
+            TooSlow: it takes longer than ``SEARCH_LIMIT_S``.
+        """
+        return await (self._searcher or self.reader()).execute(sql, values)
 
     async def snapshot(self, *statements: tuple[str, Values]) -> list[list[tuple[Any, ...]]]:
         """Run several reading statements on one snapshot of the database."""

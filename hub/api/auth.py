@@ -20,6 +20,7 @@ class AuthController(Controller):
 
     path = "/v1/auth"
     tags = ("auth",)
+    request_max_body_size = 16_384
 
     @post("/obtain", opt={"action": "auth_obtain"}, operation_id="auth_obtain", status_code=200)
     async def obtain(

@@ -1,5 +1,7 @@
 """The log over HTTP: pages of committed events behind a cursor, of all jobs or of one."""
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from channels.events import BadCursor, Cursor, Event
 from hub.api.desk import CURSOR_HEADER, Desk
 from hub.api.job_view import iso
+from hub.api.lists import PAGE, PAGE_BYTES
 from hub.errors import CursorGone, InvalidInput
 from hub.lifecycle.log import CommittedLog
 from hub.wire.events import EventOut, EventPage
@@ -17,6 +20,8 @@ from orm.queries import meta
 
 After = Annotated[str | None, QueryParameter(name="after")]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1_000)]
+Read = Callable[[int, int], Awaitable[list[Event]]]
+"""The first events behind a number, up to so many."""
 
 
 @get("/v1/events", opt={"action": "events_list"}, operation_id="events_list", tags=["events"])
@@ -31,7 +36,11 @@ async def events_list(
     410 ``cursor_gone``: the log no longer reaches back to this cursor.
     """
     now, position = await _position(desk, after)
-    return _page(now, position, await log.read(position, min(limit, now.gseq - position)), limit)
+
+    async def read(after: int, most: int) -> list[Event]:
+        return await log.read(after, min(most, now.gseq - after))
+
+    return await _page(now, position, limit, read)
 
 
 @get(
@@ -50,7 +59,11 @@ async def jobs_events(
     """Read one job's events behind ``after``; without it, from its creation."""
     await desk.brief(pk)
     now, position = await _position(desk, after)
-    return _page(now, position, await log.read_job(pk, position, now.gseq, limit), limit)
+
+    async def read(after: int, most: int) -> list[Event]:
+        return await log.read_job(pk, after, now.gseq, most)
+
+    return await _page(now, position, limit, read)
 
 
 async def _position(desk: Desk, after: str | None) -> tuple[meta.Clock, int]:
@@ -66,15 +79,39 @@ async def _position(desk: Desk, after: str | None) -> tuple[meta.Clock, int]:
     return now, cursor.gseq
 
 
-def _page(now: meta.Clock, position: int, events: list[Event], limit: int) -> Response[EventPage]:
-    """Return a page; a short one has reached the head, so its cursor is the head."""
-    reached = events[-1].gseq if events and len(events) >= limit else max(now.gseq, position)
+async def _page(now: meta.Clock, position: int, limit: int, read: Read) -> Response[EventPage]:
+    """Return a page; one that runs out of events has reached the head, so its cursor is the head.
+
+    It ends at ``PAGE_BYTES``, before ``limit``; its cursor is where the next one goes on.
+    """
+    items: list[msgspec.Raw] = []
+    reached = max(now.gseq, position)
+    size = 0
+    async with aclosing(_events(position, limit, read)) as events:
+        async for event in events:
+            item = msgspec.json.encode(event_out(event))
+            items.append(msgspec.Raw(item))
+            size += len(item)
+            if size >= PAGE_BYTES or len(items) == limit:
+                reached = event.gseq
+                break
     cursor = str(Cursor(now.epoch, reached))
-    page = EventPage(
-        [event_out(event) for event in events], cursor, str(Cursor(now.epoch, now.gseq))
+    content: Any = msgspec.json.encode(
+        {"items": items, "cursor": cursor, "head": str(Cursor(now.epoch, now.gseq))}
     )
-    content: Any = msgspec.json.encode(page)
     return Response(content=content, media_type="application/json", headers={CURSOR_HEADER: cursor})
+
+
+async def _events(position: int, limit: int, read: Read) -> AsyncGenerator[Event, None]:
+    """Give up to ``limit`` events behind ``position``, read in parts: each may be large."""
+    for done in range(0, limit, PAGE):
+        asked = min(PAGE, limit - done)
+        events = await read(position, asked)
+        for event in events:
+            yield event
+        if len(events) < asked:
+            return
+        position = events[-1].gseq
 
 
 def event_out(event: Event) -> EventOut:

@@ -6,6 +6,7 @@ from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from hub import clock
 from hub.api import bodies
 from hub.api.desk import Desk
 from hub.api.job_actions import DECIMAL
@@ -14,16 +15,23 @@ from hub.api.jobs import AnyRequest
 from hub.api.lists import answer_list
 from hub.auth.guard import actor_of
 from hub.errors import InvalidInput, NotFound
-from hub.lifecycle.catalogue import HardwareInUse, check_members, given, noted
-from hub.lifecycle.values import legible
+from hub.lifecycle.catalogue import (
+    HardwareInUse,
+    check_members,
+    check_range,
+    covering,
+    given,
+    noted,
+)
+from hub.lifecycle.types import legible
 from hub.wire.nodes import HARDWARE_TEXTS, HardwareIn, HardwareOut
 from orm.errors import NotUnique, StillReferenced
 from orm.filters.fields import HARDWARE as LISTED
+from orm.queries.accounts import Source
 from orm.queries.hardware import HARDWARE, HardwareRow
 
 MEMBERS = ("generation", "min_compute_capability", "max_compute_capability")
 TWIN = {"generation": ["hardware with this generation already exists."]}
-EMPTY_RANGE = "min_compute_capability must be less than max_compute_capability."
 
 
 class HardwareController(Controller):
@@ -49,10 +57,10 @@ class HardwareController(Controller):
     ) -> Response[HardwareOut]:
         """Add a generation."""
         columns = await _columns(request, MEMBERS)
-        _check_range(columns)
+        check_range(columns["min_compute_capability"], columns["max_compute_capability"])
         note = noted(actor_of(request.scope), "hardware.create", "hardware")
         try:
-            row = await HARDWARE.add(desk.engine, columns, note)
+            row = await HARDWARE.add(desk.engine, columns, note, clock.wall_us())
         except NotUnique as error:
             raise InvalidInput("this generation is there already", fields=TWIN) from error
         return Response(out(row), status_code=201)
@@ -67,7 +75,11 @@ class HardwareController(Controller):
     ) -> Response[HardwareOut]:
         """Show the generation that covers a compute capability."""
         known = await HARDWARE.everything(desk.engine)
-        return Response(out(covering(compute, known)))
+        number = float(compute) if len(compute) <= 64 and DECIMAL.fullmatch(compute) else None
+        row = None if number is None else covering(number, known)
+        if row is None:
+            raise _uncovered(compute, known)
+        return Response(out(row))
 
     @get("/{pk:int}", opt={"action": "hardware_retrieve"}, operation_id="hardware_retrieve")
     async def retrieve(
@@ -101,26 +113,16 @@ class HardwareController(Controller):
         """Remove a generation that no node has."""
         note = noted(actor_of(request.scope), "hardware.destroy", "hardware")
         try:
-            gone = await HARDWARE.remove(desk.engine, pk, note)
+            gone = await HARDWARE.remove(desk.engine, pk, note, clock.wall_us())
         except StillReferenced as error:
             raise HardwareInUse from error
         if gone is None:
             raise _missing(pk)
 
 
-def covering(compute: str, known: list[HardwareRow]) -> HardwareRow:
-    """Return the first generation that covers the compute capability with this text.
-
-    Raises:
-        InvalidInput: it is no number, or no generation covers it.
-    """
-    number = float(compute) if len(compute) <= 64 and DECIMAL.fullmatch(compute) else None
-    for row in known:
-        low, high = row.min_compute_capability, row.max_compute_capability
-        if number is not None and low <= number < high:
-            return row
+def _uncovered(compute: str, known: list[HardwareRow]) -> InvalidInput:
     ranges = [f"[{row.min_compute_capability}, {row.max_compute_capability})" for row in known]
-    raise InvalidInput(
+    return InvalidInput(
         "Bad value for get_hardware_generation parameter 'compute': "
         f"{legible(compute)}, options: {', '.join(ranges)}"
     )
@@ -139,12 +141,13 @@ def out(row: HardwareRow) -> HardwareOut:
 async def _change(
     request: AnyRequest, desk: Desk, pk: int, required: tuple[str, ...]
 ) -> Response[HardwareOut]:
-    there = await _existing(desk, pk)
+    await _existing(desk, pk)
     columns = await _columns(request, required)
-    _check_range({name: getattr(there, name) for name in MEMBERS} | columns)
     note = noted(actor_of(request.scope), "hardware.update", "hardware")
     try:
-        row = await HARDWARE.change(desk.engine, pk, columns, note)
+        row = await HARDWARE.change(
+            desk.engine, pk, columns, note, clock.wall_us(), check=_check_change
+        )
     except NotUnique as error:
         raise InvalidInput("this generation is there already", fields=TWIN) from error
     if row is None:
@@ -158,9 +161,10 @@ async def _columns(request: AnyRequest, required: tuple[str, ...]) -> dict[str, 
     return sent
 
 
-def _check_range(columns: dict[str, Any]) -> None:
-    if columns["min_compute_capability"] >= columns["max_compute_capability"]:
-        raise InvalidInput(EMPTY_RANGE, fields={"non_field_errors": [EMPTY_RANGE]})
+async def _check_change(source: Source, before: HardwareRow, after: HardwareRow | None) -> None:
+    del source, before
+    if after is not None:
+        check_range(after.min_compute_capability, after.max_compute_capability)
 
 
 async def _existing(desk: Desk, pk: int) -> HardwareRow:

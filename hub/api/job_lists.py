@@ -13,14 +13,13 @@ from litestar.params import QueryParameter
 from hub import clock
 from hub.api.desk import CURSOR_HEADER, Desk
 from hub.api.jobs import AnyRequest
-from hub.api.lists import answer_list
+from hub.api.lists import PAGE, PAGE_BYTES, answer_list, searching
 from hub.auth.guard import LARGEST, actor_of
 from hub.errors import InvalidInput
 from hub.lifecycle.states import Status
 from hub.wire.jobs import JobOut, JobPage
 from orm.filters.fields import JOBS
-from orm.filters.spec import BadFilter
-from orm.queries import job_page, jobs
+from orm.queries import job_page, jobs, meta
 
 Texts = list[str] | None
 Key = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
@@ -70,7 +69,10 @@ async def jobs_page(  # one argument a query parameter
     limit: Limit = 100,
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before")] = None,
 ) -> Response[JobPage]:
-    """List jobs page by page, newest first unless ``order`` says otherwise."""
+    """List jobs page by page, newest first unless ``order`` says otherwise.
+
+    A page of large jobs ends at 16 MiB, before ``limit``; ``next`` goes on there.
+    """
     _refuse_unknown(request)
     query = job_page.JobPageQuery(
         status=_statuses(status),
@@ -89,22 +91,35 @@ async def jobs_page(  # one argument a query parameter
         limit=limit,
         after=_keys(order, cursor),
     )
-    try:
-        pks, following = await job_page.page(desk.engine, query)
-    except BadFilter as error:
-        raise InvalidInput(f"Bad filter: {error}") from error
-    return await _page(desk, pks, order, following)
+    with searching():
+        found = await job_page.page(desk.engine, query)
+    return await _page(desk, order, found)
 
 
-async def _page(
-    desk: Desk, pks: list[int], order: str, following: job_page.Keys | None
-) -> Response[JobPage]:
-    snapshot = await jobs.snapshot(desk.engine, pks)
-    items = [msgspec.Raw(await desk.views.of_job(job)) for job in snapshot.jobs]
-    page = {"items": items, "next": None if following is None else _cursor(order, following)}
-    headers = {CURSOR_HEADER: desk.cursor(snapshot.gseq)}
-    content: Any = msgspec.json.encode(page)
+async def _page(desk: Desk, order: str, found: job_page.FoundJobs) -> Response[JobPage]:
+    # Taken first: what the rows are ahead of it, the log tells once more.
+    cursor = desk.cursor((await meta.clock(desk.engine)).gseq)
+    items, shown = await _items(desk, [keys[-1] for keys in found.keys])
+    has_more = found.has_more or shown < len(found.keys)
+    following = _cursor(order, found.keys[shown - 1]) if has_more else None
+    content: Any = msgspec.json.encode({"items": items, "next": following})
+    headers = {CURSOR_HEADER: cursor}
     return Response(content=content, media_type="application/json", headers=headers)
+
+
+async def _items(desk: Desk, pks: list[int]) -> tuple[list[msgspec.Raw], int]:
+    """Return the first of the jobs, up to ``PAGE_BYTES``, and how many of ``pks`` they cover."""
+    items: list[msgspec.Raw] = []
+    size = 0
+    place = {pk: number for number, pk in enumerate(pks, 1)}
+    for first in range(0, len(pks), PAGE):
+        for job in (await jobs.snapshot(desk.engine, pks[first : first + PAGE])).jobs:
+            item = await desk.views.of_job(job)
+            items.append(msgspec.Raw(item))
+            size += len(item)
+            if size >= PAGE_BYTES:
+                return items, place[job.row.pk]
+    return items, len(pks)
 
 
 QUERY_NAMES = frozenset(

@@ -104,7 +104,7 @@ class JobTemplatesController(Controller):
     ) -> None:
         """Hide a template; no more jobs are made from it. Again is no change."""
         note = _noted(actor_of(request.scope), "destroy")
-        if await templates.mark(desk.engine, pk, clock.wall_us(), note) is None:
+        if await templates.mark(desk.engine, pk, note, clock.wall_us(), is_deleted=True) is None:
             raise _missing(pk)
 
     @delete(
@@ -119,7 +119,7 @@ class JobTemplatesController(Controller):
         """Bring a hidden template back; again is no change."""
         note = _noted(actor_of(request.scope), "reinstate")
         try:
-            row = await templates.mark(desk.engine, pk, None, note)
+            row = await templates.mark(desk.engine, pk, note, clock.wall_us(), is_deleted=False)
         except NotUnique as error:
             raise TemplateExists from error
         if row is None:
@@ -138,7 +138,7 @@ class JobTemplatesController(Controller):
         """Remove a template from which no job was made; answers with what it was."""
         note = _noted(actor_of(request.scope), "hard_delete")
         try:
-            row = await templates.remove(desk.engine, pk, note)
+            row = await templates.remove(desk.engine, pk, note, clock.wall_us())
         except StillReferenced as error:
             raise TemplateInUse from error
         if row is None:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from hub import clock
 from hub.api import bodies
 from hub.api.desk import Desk
 from hub.api.job_view import ENCODER
@@ -15,18 +17,17 @@ from hub.api.lists import answer_list
 from hub.auth.guard import actor_of
 from hub.errors import InvalidInput, NotFound
 from hub.lifecycle.catalogue import (
-    BuiltIn,
-    JobTypeInUse,
+    check_free,
     check_members,
     given,
     is_dotted,
-    names_type,
     noted,
 )
 from hub.wire.job_types import JOB_TYPE_TEXTS, JobTypeIn, JobTypeOut
 from orm.errors import NotUnique
 from orm.filters.fields import JOB_TYPES as LISTED
-from orm.queries.job_types import BUILT_IN, JOB_TYPES, JobTypeRow, mentions, others_with
+from orm.queries.accounts import Source
+from orm.queries.job_types import JOB_TYPES, JobTypeRow, mentions, others_with
 
 MEMBERS = ("name", "pkg", "cls")
 NO_IDENTIFIER = "A worker reads this as an identifier: letters, digits and underscores."
@@ -94,9 +95,9 @@ class JobTypesController(Controller):
         self, request: AnyRequest, pk: FromPath[int], desk: NamedDependency[Desk]
     ) -> None:
         """Remove a job type that is not built in and that no template names."""
-        await _check_free(desk, await _existing(desk, pk))
         note = noted(actor_of(request.scope), "job_types.destroy", "job_type")
-        if await JOB_TYPES.remove(desk.engine, pk, note) is None:
+        now_us = clock.wall_us()
+        if await JOB_TYPES.remove(desk.engine, pk, note, now_us, check=_check_free) is None:
             raise _missing(pk)
 
 
@@ -109,7 +110,7 @@ async def _create(request: AnyRequest, desk: Desk) -> Response[JobTypeOut]:
     columns = await _columns(request, MEMBERS)
     note = noted(actor_of(request.scope), "job_types.create", "job_type")
     try:
-        row = await JOB_TYPES.add(desk.engine, columns, note)
+        row = await JOB_TYPES.add(desk.engine, columns, note, clock.wall_us())
     except NotUnique as error:
         raise await _twin(desk, columns["name"], columns["cls"]) from error
     return Response(out(row), status_code=201)
@@ -120,14 +121,14 @@ async def _change(
 ) -> Response[JobTypeOut]:
     there = await _existing(desk, pk)
     columns = await _columns(request, required)
-    name = columns.get("name", there.name)
-    if name != there.name:
-        await _check_free(desk, there)
     note = noted(actor_of(request.scope), "job_types.update", "job_type")
     try:
-        row = await JOB_TYPES.change(desk.engine, pk, columns, note)
+        row = await JOB_TYPES.change(
+            desk.engine, pk, columns, note, clock.wall_us(), check=_check_free
+        )
     except NotUnique as error:
-        raise await _twin(desk, name, columns.get("cls", there.cls), pk) from error
+        wanted = msgspec.structs.replace(there, **columns)
+        raise await _twin(desk, wanted.name, wanted.cls, pk) from error
     if row is None:
         raise _missing(pk)
     return Response(out(row))
@@ -155,13 +156,9 @@ async def _twin(desk: Desk, name: str, cls: str, pk: int | None = None) -> Inval
     return InvalidInput("this job type is there already", fields=fields)
 
 
-async def _check_free(desk: Desk, row: JobTypeRow) -> None:
-    """Refuse to take away a name that others rely on."""
-    if row.name in BUILT_IN:
-        raise BuiltIn(f"job type {row.name!r} is built in: it keeps its name, and stays")
-    for texts in await mentions(desk.engine, row.name):
-        if names_type(texts, row.name):
-            raise JobTypeInUse(f"job template {texts.template} names {row.name!r}")
+async def _check_free(source: Source, before: JobTypeRow, after: JobTypeRow | None) -> None:
+    if after is None or after.name != before.name:
+        check_free(before, await mentions(source, before.name))
 
 
 async def _existing(desk: Desk, pk: int) -> JobTypeRow:

@@ -61,7 +61,9 @@ class NodesController(Controller):
         sent = await _sent(request, REQUIRED)
         columns = {**sent, "owner": actor.account, "created_us": clock.wall_us()}
         try:
-            row = await NODES.add(desk.engine, columns, noted(actor, "nodes.create", "node"))
+            row = await NODES.add(
+                desk.engine, columns, noted(actor, "nodes.create", "node"), columns["created_us"]
+            )
         except (NotUnique, StillReferenced) as error:
             raise _refused(error, sent) from error
         return Response(await _one(desk, owners, row), status_code=201)
@@ -121,7 +123,8 @@ class NodesController(Controller):
         actor = actor_of(request.scope)
         await _check_may(actor, desk, pk)
         try:
-            await NODES.remove(desk.engine, pk, noted(actor, "nodes.destroy", "node"))
+            note = noted(actor, "nodes.destroy", "node")
+            await NODES.remove(desk.engine, pk, note, clock.wall_us())
         except StillReferenced as error:
             raise NodeInUse(f"jobs refer to node {pk}") from error
         owners.forget(pk)
@@ -133,7 +136,7 @@ async def _change(request: AnyRequest, desk: Desk, pk: int, required: tuple[str,
     sent = await _sent(request, required)
     note = _unnoted if actor.node == pk else noted(actor, "nodes.update", "node")
     try:
-        row = await NODES.change(desk.engine, pk, sent, note)
+        row = await NODES.change(desk.engine, pk, sent, note, clock.wall_us())
     except (NotUnique, StillReferenced) as error:
         raise _refused(error, sent) from error
     if row is None:

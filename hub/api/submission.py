@@ -1,7 +1,8 @@
 """New jobs: from a template, with values that its interface accepts."""
 
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec
 
 import msgspec
 from litestar import Controller, Response, post
@@ -20,14 +21,20 @@ from hub.lifecycle.catalogue import NoChildren, TemplateDeleted
 from hub.lifecycle.interface import Bound, Interface, TypedValue, bind, bind_plain
 from hub.lifecycle.notifications import check_override
 from hub.lifecycle.templates import check_labels, interface_of
-from hub.lifecycle.values import legible
-from hub.wire.jobs import CreateJobIn, JobIn, JobOut, ValueOut
+from hub.lifecycle.types import legible
+from hub.wire.jobs import LABELS_MAX, CreateJobIn, JobIn, JobOut, ValueOut
 from orm.queries import templates
 from orm.queries.templates import TemplateRow
 from orm.rows import SpecRow
 
 BARE_OR_TYPED = "Send inputs and parameters, or input_values and parameter_values, not both."
+TOO_MANY_LABELS = f"With those of its template the job has more than {LABELS_MAX} labels."
 VERSION_OF_NAME = "A version goes with the name of a template, not with its number."
+
+AT_ONCE_BYTES = 65_536
+"""Values of a larger body are checked in a thread, beside the calls of others."""
+
+P = ParamSpec("P")
 
 
 class SubmissionController(Controller):
@@ -39,17 +46,17 @@ class SubmissionController(Controller):
     @post("/jobs", opt={"action": "jobs_submit"}, operation_id="jobs_submit")
     async def submit(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[JobOut]:
         """Make a job from a template by number or name."""
-        asked = await bodies.read(request, JobIn)
+        body = await bodies.raw_body(request)
+        asked = bodies.parse(body or b"{}", JobIn)
         bodies.storable(asked.description, "description")
         check_labels("labels", asked.labels)
         template = _active(await _named(desk, asked))
-        bound = bound_values(asked, interface_of(template))
+        bound = await _beside(body, bound_values, asked, interface_of(template))
         command = _command(request, template, bound, asked.description)
         if asked.priority is not None:
             command = msgspec.structs.replace(command, priority=asked.priority)
         if asked.labels:
-            labels = {**msgspec.json.decode(template.labels), **asked.labels}
-            command = msgspec.structs.replace(command, labels=_json(labels))
+            command = msgspec.structs.replace(command, labels=_labels(template, asked))
         return await _make(desk, command, 201)
 
     @post("/jobs/create", opt={"action": "jobs_create"}, operation_id="jobs_create")
@@ -68,7 +75,8 @@ class SubmissionController(Controller):
     ) -> Response[JobOut]:
         """Make a job from this template, with typed values."""
         template = await existing(desk, pk)
-        asked = await bodies.read(request, CreateJobIn)
+        body = await bodies.raw_body(request)
+        asked = bodies.parse(body or b"{}", CreateJobIn)
         bodies.storable(asked.description, "description")
         if asked.notification_override is not None:
             check_override(asked.notification_override)
@@ -76,7 +84,7 @@ class SubmissionController(Controller):
         if asked.child_notification_overrides is not None:
             raise NoChildren
         values = _typed(asked.input_values), _typed(asked.parameter_values or {})
-        bound = bind(interface_of(template), *values)
+        bound = await _beside(body, bind, interface_of(template), *values)
         return await _make(desk, _command(request, template, bound, asked.description), 200)
 
 
@@ -96,6 +104,15 @@ def bound_values(asked: JobIn, interface: Interface) -> Bound:
         values = _typed(_or_none(asked.input_values)), _typed(_or_none(asked.parameter_values))
         return bind(interface, *values)
     return bind_plain(interface, _or_none(asked.inputs), _or_none(asked.parameters))
+
+
+async def _beside(
+    body: bytes, bound: Callable[P, Bound], *args: P.args, **kwargs: P.kwargs
+) -> Bound:
+    """Return what ``bound`` gives; a large body must not make everybody wait for it."""
+    if len(body) <= AT_ONCE_BYTES:
+        return bound(*args, **kwargs)
+    return await asyncio.to_thread(bound, *args, **kwargs)
 
 
 def _or_none(values: dict[str, Any] | UnsetType) -> dict[str, Any]:
@@ -138,6 +155,13 @@ def _command(
         inputs=_json(bound.inputs),
         parameters=_json(bound.parameters),
     )
+
+
+def _labels(template: TemplateRow, asked: JobIn) -> str:
+    labels = {**msgspec.json.decode(template.labels), **asked.labels}
+    if len(labels) > LABELS_MAX:
+        raise InvalidInput(TOO_MANY_LABELS, fields={"labels": [TOO_MANY_LABELS]})
+    return _json(labels)
 
 
 async def _make(desk: Desk, command: c.Create, status: int) -> Response[JobOut]:

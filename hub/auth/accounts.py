@@ -89,7 +89,7 @@ class Accounts:
         async with self._engine.transaction() as transaction:
             made = await accounts.add_user(row)
             if made is not None:
-                await audit.append(transaction, rules.acts(actor, None, made))
+                await audit.append(transaction, rules.acts(actor, None, made), now_us)
         return made
 
     async def change(self, actor: Actor, pk: int, asked: UserPatchIn) -> UserRow:
@@ -126,7 +126,7 @@ class Accounts:
                 await accounts.store_user(after)
             if rules.ends_sign_ins(before, after):
                 await accounts.revoke_sign_ins(pk, now_us)
-            await audit.append(transaction, rules.acts(actor, before, after))
+            await audit.append(transaction, rules.acts(actor, before, after), now_us)
         return after
 
     async def disable(self, actor: Actor, pk: int) -> None:

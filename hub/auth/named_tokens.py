@@ -77,9 +77,8 @@ class NamedTokens:
             )
             made = msgspec.structs.replace(row, pk=pk)
             after = {**_about(made), "expiry_time": _iso(made.expires_us)}
-            await audit.append(
-                transaction, [entry(actor, "tokens.create", "token", pk, after=after)]
-            )
+            said = entry(actor, "tokens.create", "token", pk, after=after)
+            await audit.append(transaction, [said], row.created_us)
         return made
 
     async def listed(self, actor: Actor, *, of_all: bool, limit: int) -> list[NamedTokenRow]:
@@ -103,9 +102,10 @@ class NamedTokens:
             if row is None or not (actor.is_admin or row.account == actor.account):
                 raise NotFound(f"there is no token {pk}")
             if row.revoked_us is None:
-                await accounts.revoke_token(pk, clock.wall_us())
+                now_us = clock.wall_us()
+                await accounts.revoke_token(pk, now_us)
                 said = entry(actor, "tokens.revoke", "token", pk, before=_about(row))
-                await audit.append(transaction, [said])
+                await audit.append(transaction, [said], now_us)
         self._tokens.forget_all()
 
 

@@ -1,8 +1,8 @@
 """One table: action -> who may. The guard, the tests and the OpenAPI description all read it.
 
 An action is the ``operation_id`` of its route. ``object_rule`` is what the rules of the job's life
-add
-once the object is known (``lifecycle.decide``); it stands here so that one page says everything.
+add once the object is known (``lifecycle.decide``); it stands here so that one page says
+everything.
 """
 
 from enum import StrEnum

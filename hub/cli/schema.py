@@ -9,7 +9,6 @@ from orm.engine import Engine, bind
 from orm.migrate import SchemaState, migrate, state
 from orm.queries import accounts, meta
 
-
 TOO_NEW = "the database belongs to a newer hub; upgrade this one"
 
 

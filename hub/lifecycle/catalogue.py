@@ -9,7 +9,8 @@ from msgspec import UNSET
 
 from hub.errors import Conflict, HubError, InvalidInput, Kind
 from hub.lifecycle.commands import Actor
-from orm.queries.job_types import TypeTexts
+from orm.queries.hardware import HardwareRow
+from orm.queries.job_types import BUILT_IN, JobTypeRow, TypeTexts
 from orm.rows import AuditEntry
 
 REQUIRED = "This field is required."
@@ -130,6 +131,29 @@ def is_dotted(path: str) -> bool:
     return len(parts) > 1 and all(part.isidentifier() for part in parts)
 
 
+# Hardware
+
+EMPTY_RANGE = "min_compute_capability must be less than max_compute_capability."
+
+
+def check_range(low: float, high: float) -> None:
+    """Refuse a generation that covers no compute capability.
+
+    Raises:
+        InvalidInput: ``low`` is not less than ``high``.
+    """
+    if low >= high:
+        raise InvalidInput(EMPTY_RANGE, fields={"non_field_errors": [EMPTY_RANGE]})
+
+
+def covering(compute: float, known: Iterable[HardwareRow]) -> HardwareRow | None:
+    """Return the first generation that covers a compute capability, ``None`` when none does."""
+    for row in known:
+        if row.min_compute_capability <= compute < row.max_compute_capability:
+            return row
+    return None
+
+
 # Where a type is named
 
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'")
@@ -139,6 +163,24 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 def names_type(texts: TypeTexts, name: str) -> bool:
     """Whether a template's interface or contract has the type as a whole word, not in quotes."""
     return any(name in _IDENTIFIER.findall(_QUOTED.sub("", text)) for text in _type_texts(texts))
+
+
+def check_free(row: JobTypeRow, mentions: Iterable[TypeTexts]) -> None:
+    """Refuse to take away a name that others rely on.
+
+    Args:
+        row: The type whose name would go.
+        mentions: The texts of at least all templates in which the name occurs.
+
+    Raises:
+        BuiltIn: every hub has this type.
+        JobTypeInUse: a template names it.
+    """
+    if row.name in BUILT_IN:
+        raise BuiltIn(f"job type {row.name!r} is built in: it keeps its name, and stays")
+    for texts in mentions:
+        if names_type(texts, row.name):
+            raise JobTypeInUse(f"job template {texts.template} names {row.name!r}")
 
 
 def _type_texts(texts: TypeTexts) -> Iterator[str]:

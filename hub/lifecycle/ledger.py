@@ -7,7 +7,8 @@ commit and only then.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from msgspec.structs import astuple
 
@@ -145,8 +146,10 @@ class Ledger:
 
 def numbered(drafts: Sequence[Draft], descriptions: Sequence[str], head: int) -> list[Event]:
     """Return the events of a committed batch whose newest one is number ``head``."""
-    first = head - len(drafts) + 1
-    return [
-        event_of(EventRow(first + n, *astuple(draft), description=description))
-        for n, (draft, description) in enumerate(zip(drafts, descriptions, strict=True))
-    ]
+    rows: Iterable[tuple[Any, ...]] = (
+        (number, *astuple(draft), description)
+        for number, draft, description in zip(
+            range(head - len(drafts) + 1, head + 1), drafts, descriptions, strict=True
+        )
+    )
+    return [event_of(EventRow(*row)) for row in rows]

@@ -77,7 +77,7 @@ class Batch:
         )
         # As they were stored: a contact that was only remembered so far is written with the batch.
         before = {row.pk: row for row in loaded.jobs}
-        writes = Writes()
+        writes = Writes(now_us)
         self.outcomes, self.descriptions, self.drafts = [], [], writes.drafts
         for command in self._commands:
             self.outcomes.append(self._one(command, world, writes, now_us))

@@ -15,7 +15,8 @@ from hub.lifecycle.catalogue import (
     given,
     is_dotted,
 )
-from hub.lifecycle.interface import InputSpec, Interface, OutputSpec, ParameterSpec, declare
+from hub.lifecycle.declaring import declare
+from hub.lifecycle.interface import InputSpec, Interface, OutputSpec, ParameterSpec
 from hub.wire.templates import TEMPLATE_TEXTS, TemplateChange, TemplateIn
 from orm.queries.templates import TemplateRow
 

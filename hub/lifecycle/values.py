@@ -1,277 +1,24 @@
-"""The language of value types: read a type's text, compare two types, check a value against one.
+"""Checking values: does a decoded JSON value fit a type, and if not, where and why.
 
-A type is written ``Name`` or ``Name<argument, ...>``; an argument is a type or a constant
-(``'text'``, ``5``, ``0.5``, ``@true``), and a constant is itself a type, with one value. The rules
-are those of UFDL's job types.
+A body of a megabyte may hold half a million values, so they are checked in bulk: all members at one
+depth have one type, and a chunk of them is looked at one by one only when something in it is wrong.
 """
 
 import base64
-import json
 import math
-import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import Any
 
-import msgspec
-
-from hub.errors import HubError, Kind
-
-MAX_TEXT = 1024
-"""The longest type text, in characters."""
-
-MAX_NESTING = 16
-"""The deepest type: ``Array<Array<int>>`` has three levels."""
+from hub.lifecycle.types import Constant, Named, TypeExpr, canonical, legible, unsound_number
 
 MAX_VALUE_DEPTH = 64
 """The deepest value: ``[[1]]`` has three levels."""
 
+CHUNK = 1_000
+"""How many values are checked together."""
 
-class BadType(HubError):
-    """This text is not the text of a type.
-
-    Args:
-        detail: What is wrong with it.
-        position: Where, as an index into the text.
-    """
-
-    kind = Kind.INVALID
-    code = "bad_type"
-
-    def __init__(self, detail: str | None = None, *, position: int = 0) -> None:
-        self.position = position
-        super().__init__(detail)
-
-
-class UnknownType(BadType):
-    """No type has this name."""
-
-
-class Named(msgspec.Struct, frozen=True):
-    """A type by name with all of its arguments: any left out in the text is here as its bound."""
-
-    name: str
-    args: tuple["Named | Constant", ...] = ()
-
-
-class Constant(msgspec.Struct, frozen=True):
-    """The type of one value; ``of`` names its class, since to Python 1, 1.0 and True are equal."""
-
-    of: str
-    value: str | int | float | bool
-
-
-TypeExpr = Named | Constant
-
-
-class _Family(msgspec.Struct, frozen=True):
-    """A name of the language: what it is a kind of, and the bound of each of its parameters.
-
-    ``fewest`` is the least number of arguments once any are given; by default all of them.
-    """
-
-    parent: str | None
-    bounds: tuple[str, ...] = ()
-    fewest: int | None = None
-
-
-_FAMILIES = {
-    "UFDLType": _Family(None),
-    "UFDLJSONType": _Family("UFDLType"),
-    "FiniteJSONType": _Family("UFDLJSONType"),
-    "ValueType": _Family("UFDLJSONType"),
-    "str": _Family("ValueType"),
-    "int": _Family("ValueType"),
-    "float": _Family("ValueType"),
-    "bool": _Family("ValueType"),
-    "JSON": _Family("UFDLJSONType"),
-    "Array": _Family("UFDLJSONType", ("UFDLJSONType", "int"), fewest=1),
-    "Map": _Family("UFDLJSONType", ("UFDLJSONType",)),
-    "Nothing": _Family("FiniteJSONType"),
-    "BLOB": _Family("UFDLType", ("str",)),
-}
-
-
-# Reading and writing types
-
-
-def parse(text: str) -> TypeExpr:
-    """Read a type's text.
-
-    Raises:
-        UnknownType: A name in it is none of the language.
-        BadType: It is not well formed, has a wrong number or kind of arguments, or is, in canonical
-            text too, longer than ``MAX_TEXT`` or nested deeper than ``MAX_NESTING``.
-    """
-    if len(text) > MAX_TEXT:
-        raise _bad(text, f"longer than {MAX_TEXT} characters", MAX_TEXT)
-    return _parsed(text)
-
-
-def canonical(expr: TypeExpr) -> str:
-    """Write a type in the one form in which it is stored; ``parse`` gives the same type back."""
-    match expr:
-        case Named(name, ()):
-            return name
-        case Named(name, args):
-            return f"{name}<{', '.join(map(canonical, args))}>"
-        case Constant("str", value):
-            return "'" + str(value).replace("'", "\\'") + "'"
-        case Constant("bool", value):
-            return "@true" if value else "@false"
-        case Constant(_, value):
-            return repr(value)
-
-
-def legible(text: str, *, limit: int = 80) -> str:
-    """Return a foreign text fit for a message: cut at ``limit`` characters, escaped if need be."""
-    start = text[:limit]
-    shown = start if start.isprintable() else json.dumps(start)[1:-1]
-    return shown + "…" if len(text) > limit else shown
-
-
-# In a text only the quote is escaped; any other backslash stands for itself.
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<name>[^\W\d]\w*)
-    | (?P<text>'(?:[^'\\]|\\'|\\(?!'))*')
-    | (?P<float>-?[0-9]+(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+))
-    | (?P<int>-?[0-9]+)
-    | (?P<flag>@(?:true|false)\b)
-    | (?P<sign>[<>,])
-    | (?P<end>\Z)
-    )""",
-    re.VERBOSE,
-)
-
-
-class _Reader:
-    """Reads one text from left to right, always one token ahead."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._tokens = self._scan()
-        self.kind, self.token, self.position = next(self._tokens)
-
-    def _scan(self) -> Iterator[tuple[str, str, int]]:
-        at, kind = 0, ""
-        while kind != "end":
-            found = _TOKEN.match(self.text, at)
-            if found is None or found.lastgroup is None:
-                blanks = len(self.text[at:]) - len(self.text[at:].lstrip())
-                raise _bad(self.text, "unexpected character", at + blanks)
-            kind, at = found.lastgroup, found.end()
-            yield kind, found[kind], found.start(kind)
-
-    def take(self) -> tuple[str, str, int]:
-        taken = self.kind, self.token, self.position
-        # Past the end there is only the end again.
-        self.kind, self.token, self.position = next(self._tokens, taken)
-        return taken
-
-    def skip(self, sign: str) -> bool:
-        if found := self.token == sign and self.kind == "sign":
-            self.take()
-        return found
-
-    def expression(self, level: int = 1) -> TypeExpr:
-        if level > MAX_NESTING:
-            raise _bad(self.text, f"nested deeper than {MAX_NESTING} levels", self.position)
-        kind, token, position = self.take()
-        if kind in ("sign", "end"):
-            raise _bad(self.text, "expected a type", position)
-        if kind != "name":
-            return _constant(self.text, kind, token, position)
-        return _named(self.text, token, self._arguments(level), position, level)
-
-    def _arguments(self, level: int) -> tuple[TypeExpr, ...]:
-        if not self.skip("<"):
-            return ()
-        args = [self.expression(level + 1)]
-        while self.skip(","):
-            args.append(self.expression(level + 1))
-        if not self.skip(">"):
-            raise _bad(self.text, "expected ',' or '>'", self.position)
-        return tuple(args)
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> TypeExpr:
-    reader = _Reader(text)
-    expr = reader.expression()
-    if reader.kind != "end":
-        raise _bad(text, "expected the end", reader.position)
-    if len(canonical(expr)) > MAX_TEXT:
-        raise _bad(text, f"longer than {MAX_TEXT} characters in canonical text", 0)
-    return expr
-
-
-def _bad(text: str, reason: str, position: int) -> BadType:
-    detail = f'Error parsing type-string "{legible(text)}": {reason} at position {position}'
-    return BadType(detail, position=position)
-
-
-def _constant(text: str, kind: str, token: str, position: int) -> Constant:
-    match kind:
-        case "text":
-            if token.isprintable():
-                return Constant("str", token[1:-1].replace("\\'", "'"))
-            raise _bad(text, "unprintable character in a text", position)
-        case "flag":
-            return Constant("bool", token == "@true")
-    number = int(token) if kind == "int" else float(token)
-    if problem := _unsound(number):
-        raise _bad(text, problem, position)
-    return Constant(kind, number)
-
-
-def _named(text: str, name: str, args: tuple[TypeExpr, ...], position: int, level: int) -> Named:
-    if level > MAX_NESTING:
-        raise _bad(text, f"nested deeper than {MAX_NESTING} levels", position)
-    family = _FAMILIES.get(name)
-    if family is None:
-        detail = f'Error parsing type-string "{legible(text)}": Unknown type-name "{legible(name)}"'
-        raise UnknownType(detail, position=position)
-    bounds = tuple(_named(text, bound, (), position, level + 1) for bound in family.bounds)
-    fewest = len(bounds) if family.fewest is None else family.fewest
-    if args and not fewest <= len(args) <= len(bounds):
-        raise _bad(text, f"{name} takes {len(bounds)} arguments, not {len(args)}", position)
-    for arg, bound in zip(args, bounds, strict=False):
-        if not is_subtype(arg, bound):
-            reason = f"{legible(canonical(arg))} is no {canonical(bound)}, the bound in {name}"
-            raise _bad(text, reason, position)
-    return Named(name, args + bounds[len(args) :])
-
-
-# Comparing types
-
-
-def is_subtype(a: TypeExpr, b: TypeExpr) -> bool:
-    """Say whether every value of ``a`` may stand where ``b`` is asked for.
-
-    The class of ``a`` must be that of ``b`` or below it, and each argument of ``a`` a sub-type of
-    ``b``'s: ``int`` is no ``float``, ``Array<'a'>`` is an ``Array<str>``, ``Array<int>`` is no
-    ``Array<int, 2>``.
-    """
-    match a, b:
-        case _, Constant():
-            return a == b
-        case Constant(of), Named(name):
-            return _descends(of, name)
-        case Named(below, fine), Named(above, coarse):
-            # Below its own class a type has no parameters to compare.
-            pairs = zip(fine, coarse, strict=True) if below == above else ()
-            return _descends(below, above) and all(is_subtype(x, y) for x, y in pairs)
-
-
-def _descends(name: str | None, ancestor: str) -> bool:
-    while name is not None and name != ancestor:
-        name = _FAMILIES[name].parent
-    return name == ancestor
-
-
-# Checking values
-
-_KINDS = {
+_CALLED: dict[type, str] = {
     type(None): "null",
     bool: "bool",
     int: "int",
@@ -280,22 +27,19 @@ _KINDS = {
     list: "array",
     dict: "object",
 }
-_ANY = frozenset(_KINDS.values())
+_ANY = frozenset(_CALLED)
 # JSON does not tell 1 from 1.0, and JavaScript writes both as 1: an int will do for a float.
-_ALLOWED = {
-    "str": {"text"},
-    "int": {"int"},
-    "float": {"int", "float"},
-    "bool": {"bool"},
-    "ValueType": {"text", "int", "float", "bool"},
-    "Nothing": {"null"},
-    "Array": {"array"},
-    "Map": {"object"},
-    "BLOB": {"text"},
+_ALLOWED: dict[str, frozenset[type]] = {
+    "str": frozenset({str}),
+    "int": frozenset({int}),
+    "float": frozenset({int, float}),
+    "bool": frozenset({bool}),
+    "ValueType": frozenset({str, int, float, bool}),
+    "Nothing": frozenset({type(None)}),
+    "Array": frozenset({list}),
+    "Map": frozenset({dict}),
+    "BLOB": frozenset({str}),
 }
-
-# Where in the value, as written after its name (`[3].size`), and what is wrong there.
-_Misfit = tuple[str, str]
 
 
 def accepts(expr: TypeExpr, value: object, name: str = "value") -> str | None:
@@ -310,49 +54,90 @@ def accepts(expr: TypeExpr, value: object, name: str = "value") -> str | None:
         name: How the sentence calls the value.
 
     Returns:
-        None when it fits, else a sentence with the path: ``items[3]: expected int, got text``.
+        None when it fits, else a sentence with the path to a misfit that is nearest to the root:
+        ``items[3]: expected int, got text``.
     """
-    misfit = _misfit(expr, value, 1)
-    return None if misfit is None else f"{name}{misfit[0]}: {misfit[1]}"
-
-
-def _misfit(expr: TypeExpr, value: object, level: int) -> _Misfit | None:
-    if level > MAX_VALUE_DEPTH:
-        return "", f"nested deeper than {MAX_VALUE_DEPTH} levels"
-    name = expr.name if isinstance(expr, Named) else expr.of
-    kind = _KINDS.get(type(value), "something that is not JSON")
-    if kind not in _ALLOWED.get(name, _ANY):
-        return "", f"expected {canonical(expr)}, got {kind}"
-    if problem := _unsound(value) or _unlike(expr, value):
-        return "", problem
-    for step, inner, member in _members(expr, value):
-        if found := _misfit(inner, member, level + 1):
-            return _written(step) + found[0], found[1]
+    levels: list[Sequence[object]] = [[value]]
+    while members := levels[-1]:
+        if len(levels) > MAX_VALUE_DEPTH:
+            return f"{name}{_path(levels, 0)}: nested deeper than {MAX_VALUE_DEPTH} levels"
+        if misfit := _first_misfit(expr, members):
+            return f"{name}{_path(levels, misfit[0])}: {misfit[1]}"
+        levels.append(list(chain.from_iterable(map(_members, _containers(members)))))
+        if isinstance(expr, Named) and expr.name in ("Array", "Map"):
+            expr = expr.args[0]
     return None
+
+
+def _containers(members: Iterable[object]) -> list[Any]:
+    return [member for member in members if type(member) is list or type(member) is dict]
+
+
+def _members(container: Any) -> Iterable[object]:
+    return container.values() if type(container) is dict else container
+
+
+def _path(levels: list[Sequence[object]], index: int) -> str:
+    """Write the way from the value to member ``index`` of the last level: ``[3].size``."""
+    steps = []
+    for level in reversed(levels[:-1]):
+        index, step = _parent(level, index)
+        steps.append(step)
+    return "".join(reversed(steps))
+
+
+def _parent(level: Sequence[object], index: int) -> tuple[int, str]:
+    """Return where in ``level`` the parent of member ``index`` below it stands, and the step."""
+    for place, member in enumerate(level):
+        if type(member) is list or type(member) is dict:
+            if index < len(member):
+                return place, _written(index if type(member) is list else list(member)[index])
+            index -= len(member)
+    raise IndexError(index)
+
+
+def _written(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    shown = legible(step, limit=40)
+    return f".{shown}" if shown.isidentifier() else f'["{shown}"]'
+
+
+def _first_misfit(expr: TypeExpr, members: Sequence[object]) -> tuple[int, str] | None:
+    for start in range(0, len(members), CHUNK):
+        chunk = members[start : start + CHUNK]
+        if not _all_fit(expr, chunk):
+            for index, member in enumerate(chunk, start):
+                if problem := _misfit(expr, member):
+                    return index, problem
+    return None
+
+
+# One by one
+
+
+def _misfit(expr: TypeExpr, value: object) -> str | None:
+    """Return what is wrong with this value, apart from its members."""
+    if type(value) not in _allowed(expr):
+        called = _CALLED.get(type(value), "something that is not JSON")
+        return f"expected {canonical(expr)}, got {called}"
+    return _unsound(value) or _unlike(expr, value)
+
+
+def _allowed(expr: TypeExpr) -> frozenset[type]:
+    return _ALLOWED.get(expr.name if isinstance(expr, Named) else expr.of, _ANY)
 
 
 def _unsound(value: object) -> str | None:
-    """What makes a scalar unfit for any type at all."""
+    """What makes a value unfit for any type at all."""
     match value:
-        case bool():
-            return None
-        case int() if not -(2**63) <= value < 2**63:
-            return "an int of more than 64 bits"
-        case float() if not math.isfinite(value):
-            return "a number that is not finite"
-        case str() if not _is_unicode(value):
+        case int() | float():
+            return unsound_number(value)
+        case str() if not _are_unicode([value]):
             return "a text with a lone surrogate"
-        case dict() if not all(isinstance(key, str) and _is_unicode(key) for key in value):
+        case dict() if not _are_unicode(value):
             return "a member whose name is not Unicode text"
     return None
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _unlike(expr: TypeExpr, value: object) -> str | None:
@@ -375,17 +160,55 @@ def _is_base64(text: str) -> bool:
     return True
 
 
-def _members(expr: TypeExpr, value: object) -> Iterator[tuple[str | int, TypeExpr, object]]:
-    inner = expr.args[0] if isinstance(expr, Named) and expr.name in ("Array", "Map") else expr
-    match value:
-        case list():
-            yield from ((index, inner, member) for index, member in enumerate(value))
-        case dict():
-            yield from ((key, inner, member) for key, member in value.items())
+# In bulk: each of these is one pass without a call for each value
 
 
-def _written(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    shown = legible(step, limit=40)
-    return f".{shown}" if shown.isidentifier() else f'["{shown}"]'
+def _all_fit(expr: TypeExpr, values: Sequence[Any]) -> bool:
+    """Say whether none of these values, at least one, is a misfit."""
+    kinds = set(map(type, values))
+    if not kinds <= _allowed(expr) or not _all_alike(expr, values):
+        return False
+    return all(
+        is_sound(values if len(kinds) == 1 else [v for v in values if type(v) is kind])
+        for kind, is_sound in _ALL_SOUND.items()
+        if kind in kinds
+    )
+
+
+def _all_alike(expr: TypeExpr, values: Sequence[Any]) -> bool:
+    match expr:
+        case Constant(_, wanted):
+            return values.count(wanted) == len(values)
+        case Named("Array", (_, Constant(_, size))):
+            return set(map(len, values)) == {size}
+        case Named("BLOB"):
+            return all(map(_is_base64, values))
+    return True
+
+
+def _are_unicode(texts: Iterable[Any]) -> bool:
+    try:
+        "".join(texts).encode()
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _are_in_range(numbers: Sequence[Any]) -> bool:
+    return not (unsound_number(min(numbers)) or unsound_number(max(numbers)))
+
+
+def _are_finite(numbers: Sequence[Any]) -> bool:
+    return all(map(math.isfinite, numbers))
+
+
+def _are_named(objects: Sequence[Any]) -> bool:
+    return _are_unicode(chain.from_iterable(objects))
+
+
+_ALL_SOUND: dict[type, Callable[[Sequence[Any]], bool]] = {
+    int: _are_in_range,
+    float: _are_finite,
+    str: _are_unicode,
+    dict: _are_named,
+}

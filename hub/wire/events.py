@@ -9,9 +9,8 @@ class EventOut(msgspec.Struct, frozen=True):
     """One committed change of one job.
 
     ``g`` is dense over the log, ``seq`` over the job; ``tseq`` counts the job's transitions up to
-    here.
-    ``data`` is the worker's body of a progress report, or ``{"row": …}``, the short job after a
-    transition, with what else there is to say about it. An event of a job that was removed for
+    here. ``data`` is the worker's body of a progress report, or ``{"row": …}``, the short job after
+    a transition, with what else there is to say about it. An event of a job that was removed for
     good is ``void`` and empty.
     """
 

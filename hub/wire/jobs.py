@@ -7,10 +7,22 @@ import msgspec
 Description = Annotated[str, msgspec.Meta(max_length=10_000)]
 Priority = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-Labels = dict[
-    Annotated[str, msgspec.Meta(min_length=1, max_length=64)],
-    Annotated[str, msgspec.Meta(max_length=256)],
+LABELS_MAX = 64
+"""The most labels of a template, of a job, or of what a node must have."""
+
+Labels = Annotated[
+    dict[
+        Annotated[str, msgspec.Meta(min_length=1, max_length=64)],
+        Annotated[str, msgspec.Meta(max_length=256)],
+    ],
+    msgspec.Meta(max_length=LABELS_MAX),
 ]
+
+ERROR_MAX = 65_536
+"""The longest error text that is kept, in characters."""
+
+BEGINNING_CUT = "[the beginning was cut off] … "
+"""Stands before an error text of which only the end is kept."""
 
 
 class TemplateRef(msgspec.Struct, frozen=True):
@@ -123,12 +135,22 @@ class StartIn(msgspec.Struct, frozen=True):
 
 
 class FinishIn(msgspec.Struct, frozen=True):
-    """The body of finish; no ``error`` is success, ``outputs`` must be there by name."""
+    """The body of finish; no ``error`` is success, ``outputs`` must be there by name.
+
+    Of an ``error`` longer than ``ERROR_MAX`` (65,536 characters) the end is kept, behind
+    ``BEGINNING_CUT`` and within that length: the last lines of a trace say what happened, and a
+    worker must be able to end its job however much it has to say.
+    """
 
     success: bool
     send_notification: str
     error: str | msgspec.UnsetType = msgspec.UNSET
-    outputs: list[str] = []
+    outputs: Annotated[list[str], msgspec.Meta(max_length=1_000)] = []
+
+    def __post_init__(self) -> None:
+        if isinstance(self.error, str) and len(self.error) > ERROR_MAX:
+            end = self.error[len(BEGINNING_CUT) - ERROR_MAX :]
+            msgspec.structs.force_setattr(self, "error", BEGINNING_CUT + end)
 
 
 class RequeueIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

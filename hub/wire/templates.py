@@ -37,7 +37,8 @@ class TemplateChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     An entry of ``inputs``, ``parameters`` or ``outputs`` is the text of its type, or an object with
     ``type`` or ``types`` and ``help``; a parameter's may have ``default``, ``default_type`` and
-    ``const``.
+    ``const``. ``timeout_s``, ``max_tries`` and ``requirements`` are kept and shown; they are
+    applied by a later version.
     """
 
     name: str | UnsetType = UNSET
@@ -64,7 +65,8 @@ class TemplateOut(msgspec.Struct, frozen=True):
     """A job template: the members of the UFDL API, then the hub's own.
 
     ``type`` is the text of its contract. A parameter has all of ``default``, ``default_type`` and
-    ``const``, or none.
+    ``const``, or none. ``timeout_s``, ``max_tries`` and ``requirements`` are kept and shown; they
+    are applied by a later version.
     """
 
     pk: int

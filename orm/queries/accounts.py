@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from orm.engine import Engine
 from orm.errors import translated
 from orm.postgres import Transaction as ServerTransaction
+from orm.queries.batch import in_order, marks
 from orm.sqlite import Transaction as EmbeddedTransaction
 from orm.tables import Token, User
 
@@ -116,7 +117,7 @@ async def named_tokens(source: Source, account: int | None, limit: int) -> list[
 
 async def lock_named_token(transaction: Transaction, pk: int) -> NamedTokenRow | None:
     """Return long-lived token ``pk``, revoked or not, and keep others from changing it."""
-    rows = await transaction.fetch(f"{_NAMED} AND pk = ?{_lock(transaction)}", (pk,))
+    rows = await transaction.fetch(f"{_NAMED} AND pk = ?{transaction.row_lock}", (pk,))
     return NamedTokenRow(*rows[0]) if rows else None
 
 
@@ -173,10 +174,8 @@ async def users(source: Source, pks: Sequence[int]) -> list[UserRow]:
     """Return the accounts with these numbers, in that order; what is not there is left out."""
     if not pks:
         return []
-    marks = ", ".join("?" * len(pks))
-    rows = await source.fetch(f"{_USERS} WHERE pk IN ({marks})", tuple(pks))
-    found = {row[0]: UserRow(*row) for row in rows}
-    return [found[pk] for pk in pks if pk in found]
+    rows = await source.fetch(f"{_USERS} WHERE pk IN ({marks(len(pks))})", tuple(pks))
+    return in_order(pks, [UserRow(*row) for row in rows])
 
 
 async def all_users(source: Source, *, include_inactive: bool) -> list[UserRow]:
@@ -193,7 +192,7 @@ async def with_short_passwords(source: Source) -> list[str]:
 
 async def lock_user(transaction: Transaction, pk: int) -> UserRow | None:
     """Return account ``pk`` and keep others from changing it until the transaction ends."""
-    rows = await transaction.fetch(f"{_USERS} WHERE pk = ?{_lock(transaction)}", (pk,))
+    rows = await transaction.fetch(f"{_USERS} WHERE pk = ?{transaction.row_lock}", (pk,))
     return UserRow(*rows[0]) if rows else None
 
 
@@ -203,14 +202,8 @@ async def lock_user_and_admins(transaction: Transaction, pk: int) -> dict[int, U
     In one statement: two administrators who demote each other must not each wait for the other.
     """
     sql = f"{_USERS} WHERE pk = ? OR (role = 'admin' AND disabled_us IS NULL) ORDER BY pk"
-    rows = await transaction.fetch(sql + _lock(transaction), (pk,))
+    rows = await transaction.fetch(sql + transaction.row_lock, (pk,))
     return {row[0]: UserRow(*row) for row in rows}
-
-
-def _lock(transaction: Transaction) -> str:
-    # Rows that refer to an account (tokens, nodes) may be added meanwhile, so the key itself stays
-    # free.
-    return " FOR NO KEY UPDATE" if isinstance(transaction, ServerTransaction) else ""
 
 
 async def add_user(row: UserRow) -> UserRow | None:

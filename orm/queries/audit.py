@@ -2,27 +2,45 @@
 
 import hashlib
 import sqlite3
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from orm.postgres import Transaction as ServerTransaction
+from orm.queries.batch import marks
 from orm.rows import AuditEntry
 from orm.sqlite import Transaction as EmbeddedTransaction
 
-COLUMNS = "time_us, actor, session, address, action, object_type, object_pk, before, after, hash"
-INSERT = f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+COLUMN_TYPES = {
+    "time_us": "int8",
+    "actor": "int8",
+    "session": "text",
+    "address": "text",
+    "action": "text",
+    "object_type": "text",
+    "object_pk": "int8",
+    "before": "text",
+    "after": "text",
+    "hash": "text",
+}
+COLUMNS = ", ".join(COLUMN_TYPES)
+INSERT = f"INSERT INTO audit ({COLUMNS}) VALUES ({marks(len(COLUMN_TYPES))})"
+# One array a column: the text is the same however many rows. Their order is the order of the chain.
+INSERT_ALL = (
+    f"INSERT INTO audit ({COLUMNS}) SELECT {COLUMNS} "
+    f"FROM unnest({', '.join(f'?::{kind}[]' for kind in COLUMN_TYPES.values())}) "
+    f"WITH ORDINALITY AS entry ({COLUMNS}, nth) ORDER BY nth"
+)
 HEAD = "SELECT audit_hash FROM hub_meta WHERE pk = 1"
 SET_HEAD = "UPDATE hub_meta SET audit_hash = ? WHERE pk = 1"
 
 
-def chained(head: str, entries: Sequence[AuditEntry]) -> list[tuple[Any, ...]]:
+def chained(head: str, entries: Sequence[AuditEntry], now_us: int) -> list[tuple[Any, ...]]:
     """Return the rows to insert after the row whose hash is ``head``."""
     rows = []
     for entry in entries:
-        row = (time.time_ns() // 1_000, *msgspec.structs.astuple(entry))
+        row = (now_us, *msgspec.structs.astuple(entry))
         head = link(head, row)
         rows.append((*row, head))
     return rows
@@ -33,24 +51,27 @@ def link(head: str, row: tuple[Any, ...]) -> str:
     return hashlib.sha256(head.encode() + msgspec.json.encode(row)).hexdigest()
 
 
-def append_sqlite(raw: sqlite3.Connection, entries: Sequence[AuditEntry]) -> None:
+def append_sqlite(raw: sqlite3.Connection, entries: Sequence[AuditEntry], now_us: int) -> None:
     """Add ``entries`` inside the transaction that is open on ``raw``."""
     if not entries:
         return
-    rows = chained(raw.execute(HEAD).fetchone()[0], entries)
+    rows = chained(raw.execute(HEAD).fetchone()[0], entries, now_us)
     raw.executemany(INSERT, rows)
     raw.execute(SET_HEAD, (rows[-1][-1],))
 
 
 async def append(
-    transaction: EmbeddedTransaction | ServerTransaction, entries: Sequence[AuditEntry]
+    transaction: EmbeddedTransaction | ServerTransaction,
+    entries: Sequence[AuditEntry],
+    now_us: int,
 ) -> None:
     """Add ``entries`` inside ``transaction``; it takes the clock row, so do it last."""
     if not entries:
         return
-    lock = " FOR UPDATE" if isinstance(transaction, ServerTransaction) else ""
-    ((head,),) = await transaction.fetch(HEAD + lock)
-    rows = chained(head, entries)
-    for row in rows:
-        await transaction.fetch(INSERT, row)
+    if isinstance(transaction, EmbeddedTransaction):
+        await transaction.connection.run(lambda raw: append_sqlite(raw, entries, now_us))
+        return
+    ((head,),) = await transaction.fetch(f"{HEAD} FOR UPDATE")
+    rows = chained(head, entries, now_us)
+    await transaction.fetch(INSERT_ALL, [list(column) for column in zip(*rows, strict=True)])
     await transaction.fetch(SET_HEAD, (rows[-1][-1],))

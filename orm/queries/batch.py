@@ -4,12 +4,24 @@ The number of statements is constant for a batch, whatever its size. The clock r
 that numbers are given in the order of commits.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from orm.rows import AuditEntry, JobRow, OutputRow, SpecRow
+
+
+class Numbered(Protocol):
+    """A row with a number."""
+
+    @property
+    def pk(self) -> int:
+        """Its number."""
+        ...
+
+
+Row = TypeVar("Row", bound=Numbered)
 
 
 class Needs(msgspec.Struct, frozen=True):
@@ -54,8 +66,9 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
 
 class Writes(msgspec.Struct):
-    """What a batch changes. A job stands in one of the three lists of rows only."""
+    """What a batch changes, and when. A job stands in one of the three lists of rows only."""
 
+    now_us: int
     created: list[JobRow] = []
     specs: list[SpecRow] = []
     changed: list[JobRow] = []
@@ -68,7 +81,7 @@ class Writes(msgspec.Struct):
 
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not any(getattr(self, name) for name in self.__struct_fields__)
+        return not any(getattr(self, name) for name in self.__struct_fields__ if name != "now_us")
 
 
 Plan = Callable[[Loaded], Writes]
@@ -96,6 +109,12 @@ REPORTED = ("seq", "progress", "progress_data", "last_contact_us")
 
 JOBS = f"SELECT {', '.join(JOB_COLUMNS)} FROM jobs"
 OUTPUTS = f"SELECT {', '.join(OUTPUT_COLUMNS)} FROM outputs"
+
+
+def in_order(pks: Sequence[int], rows: Iterable[Row]) -> list[Row]:
+    """Return ``rows`` in the order of ``pks``; those that are not there are left out."""
+    by_pk = {row.pk: row for row in rows}
+    return [by_pk[pk] for pk in pks if pk in by_pk]
 
 
 def marks(count: int) -> str:

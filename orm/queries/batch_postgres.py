@@ -6,6 +6,7 @@ Rows travel as one array a column (``unnest``), so a statement's cost does not g
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 from msgspec.structs import astuple
 
 from orm.errors import translated
@@ -111,14 +112,17 @@ async def load(transaction: Transaction, needs: Needs) -> Loaded:
     rows = await fetch(LOCK_JOBS, needs.jobs, needs.slots_of) if needs.jobs else []
     jobs = [JobRow(*tuple(row)[1:]) for row in rows]
     with_outputs = {*needs.outputs_of, *(row.pk for row in jobs if row.output_count)}
+    fresh_jobs = await _fresh(transaction, "jobs", needs.new_jobs)
+    # One clock for all processes, so not a hub's: with what is read anyway, or asked for alone.
+    timed = rows or fresh_jobs or await fetch(f"SELECT {NOW}")
     return Loaded(
         jobs=jobs,
         outputs=await _outputs(transaction, with_outputs),
         parents=await _parents(transaction, needs.children_of),
         nodes=[row[0] for row in nodes],
-        fresh_jobs=await _fresh(transaction, "jobs", needs.new_jobs),
-        fresh_outputs=await _fresh(transaction, "outputs", needs.new_outputs),
-        now_us=rows[0][0] if rows else None,
+        fresh_jobs=[row[1] for row in fresh_jobs],
+        fresh_outputs=[row[1] for row in await _fresh(transaction, "outputs", needs.new_outputs)],
+        now_us=timed[0][0],
     )
 
 
@@ -136,11 +140,12 @@ async def _parents(transaction: Transaction, jobs: tuple[int, ...]) -> list[int]
     return [row[0] for row in await transaction.connection.fetch(sql, jobs)]
 
 
-async def _fresh(transaction: Transaction, table: str, count: int) -> list[int]:
+async def _fresh(transaction: Transaction, table: str, count: int) -> list[asyncpg.Record]:
+    """Return the time, and a number, ``count`` times."""
     if not count:
         return []
-    sql = f"SELECT nextval('{table}_pk_seq') FROM generate_series(1, $1)"
-    return [row[0] for row in await transaction.connection.fetch(sql, count)]
+    sql = f"SELECT {NOW}, nextval('{table}_pk_seq') FROM generate_series(1, $1)"
+    return list(await transaction.connection.fetch(sql, count))
 
 
 async def write(transaction: Transaction, writes: Writes) -> int:
@@ -173,9 +178,9 @@ async def _write_outputs(transaction: Transaction, writes: Writes) -> None:
 
 async def _log(transaction: Transaction, writes: Writes) -> int:
     if not writes.drafts:
-        await audit.append(transaction, writes.audits)
+        await audit.append(transaction, writes.audits, writes.now_us)
         return int(await transaction.connection.fetchval("SELECT gseq FROM hub_meta WHERE pk = 1"))
     drafts = [list(column) for column in zip(*map(astuple, writes.drafts), strict=True)]
     head = await transaction.connection.fetchval(LOG, len(writes.drafts), *drafts)
-    await audit.append(transaction, writes.audits)
+    await audit.append(transaction, writes.audits, writes.now_us)
     return int(head)

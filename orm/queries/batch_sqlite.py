@@ -144,5 +144,5 @@ def _log(raw: sqlite3.Connection, writes: Writes) -> int:
     head = int(raw.execute(sql, (count,)).fetchone()[0])
     first = head - count + 1
     raw.executemany(INSERT_EVENT, [(first + n, *astuple(d)) for n, d in enumerate(writes.drafts)])
-    audit.append_sqlite(raw, writes.audits)
+    audit.append_sqlite(raw, writes.audits, writes.now_us)
     return head

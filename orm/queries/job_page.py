@@ -86,18 +86,23 @@ _BOUNDS = {
 }
 
 
-async def page(engine: Engine, query: JobPageQuery) -> tuple[list[int], Keys | None]:
-    """Return the pks of the page, and the keys at which it ends: ``None`` when it is the last one.
+class FoundJobs(NamedTuple):
+    """The keys of each job of a page, of which the last is its pk, and whether more follow."""
+
+    keys: list[Keys]
+    has_more: bool
+
+
+async def page(engine: Engine, query: JobPageQuery) -> FoundJobs:
+    """Return a page; the next one starts after the last of its keys, or any that was shown last.
 
     Raises:
         BadFilter: ``after`` does not fit the order, a number needs more than 64 bits, or a text has
             a NUL.
     """
     sql, values = statement(engine.kind, query)
-    rows = await engine.fetch(sql, values)
-    shown = rows[: query.limit]
-    is_last = len(rows) == len(shown)
-    return [keys[-1] for keys in shown], None if is_last else shown[-1]
+    rows = await engine.search(sql, values)
+    return FoundJobs(rows[: query.limit], has_more=len(rows) > query.limit)
 
 
 def statement(kind: str, query: JobPageQuery) -> tuple[str, list[Any]]:

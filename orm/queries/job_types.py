@@ -3,7 +3,8 @@
 import msgspec
 
 from orm.engine import Engine
-from orm.queries.shelf import Shelf
+from orm.queries.accounts import Source
+from orm.queries.shelf import KeptRow, Shelf
 from orm.tables import JobType
 
 PKG = "ufdl.jobtypes"
@@ -40,10 +41,9 @@ BUILT_IN = {
 """Name of a type -> its class: every hub has these, and they stay."""
 
 
-class JobTypeRow(msgspec.Struct, frozen=True):
+class JobTypeRow(KeptRow, frozen=True):
     """A job type as it is stored; name and class are unique."""
 
-    pk: int
     name: str
     pkg: str
     cls: str
@@ -68,9 +68,9 @@ _MENTIONS = (
 )
 
 
-async def mentions(engine: Engine, name: str) -> list[TypeTexts]:
+async def mentions(source: Source, name: str) -> list[TypeTexts]:
     """Return the texts of templates, deleted ones too, in which ``name`` occurs at all."""
-    return [TypeTexts(*row) for row in await engine.fetch(_MENTIONS, (f"%{name}%",))]
+    return [TypeTexts(*row) for row in await source.fetch(_MENTIONS, (f"%{name}%",))]
 
 
 async def others_with(engine: Engine, name: str, cls: str, pk: int | None) -> list[JobTypeRow]:

@@ -26,7 +26,7 @@ async def matching(
         BadFilter: a field that may not be filtered, or a value that it cannot have.
     """
     sql, values = statement(engine.kind, resource, spec, limit=limit, hide_waiting=hide_waiting)
-    return [pk for (pk,) in await engine.fetch(sql, values)]
+    return [pk for (pk,) in await engine.search(sql, values)]
 
 
 def statement(

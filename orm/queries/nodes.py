@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from orm.engine import Engine
 from orm.queries.batch import marks
-from orm.queries.shelf import Shelf
+from orm.queries.shelf import KeptRow, Shelf
 from orm.tables import Node
 
 
-class NodeRow(msgspec.Struct, frozen=True):
+class NodeRow(KeptRow, frozen=True):
     """A node as it is stored."""
 
-    pk: int
     owner: int
     ip: str
     index: int

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from orm.engine import Engine
-from orm.queries.batch import OUTPUT_COLUMNS, OUTPUTS, marks
+from orm.queries.batch import OUTPUT_COLUMNS, OUTPUTS, in_order, marks
 from orm.rows import OutputRow
 
 _VISIBLE = (
@@ -33,8 +33,7 @@ async def some(engine: Engine, pks: Sequence[int]) -> list[OutputRow]:
     if not pks:
         return []
     rows = await engine.fetch(f"{OUTPUTS} WHERE pk IN ({marks(len(pks))})", tuple(pks))
-    found = {row.pk: row for row in (OutputRow(*values) for values in rows)}
-    return [found[pk] for pk in pks if pk in found]
+    return in_order(pks, [OutputRow(*row) for row in rows])
 
 
 async def unused(engine: Engine, sha256s: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from orm.engine import Engine
 from orm.errors import NotUnique, translated
 from orm.postgres import Transaction as ServerTransaction
 from orm.queries import audit
-from orm.queries.batch import marks
+from orm.queries.batch import in_order, marks
 from orm.rows import AuditEntry
 from orm.sqlite import Transaction as EmbeddedTransaction
 from orm.tables import JobTemplate
@@ -72,8 +72,7 @@ async def some(engine: Engine, pks: Sequence[int]) -> list[TemplateRow]:
     if not pks:
         return []
     sql = f"SELECT {COLUMNS} FROM job_templates WHERE pk IN ({marks(len(pks))})"
-    found = {row[0]: TemplateRow(*row) for row in await engine.fetch(sql, tuple(pks))}
-    return [found[pk] for pk in pks if pk in found]
+    return in_order(pks, [TemplateRow(*row) for row in await engine.fetch(sql, tuple(pks))])
 
 
 async def add(engine: Engine, draft: TemplateRow, note: Note) -> TemplateRow:
@@ -103,7 +102,7 @@ async def _add(engine: Engine, draft: TemplateRow, note: Note) -> TemplateRow:
                 JobTemplate(**{**columns, "version": version})
             ).returning(JobTemplate.pk)
         row = msgspec.structs.replace(draft, pk=made["pk"], version=version)
-        await audit.append(transaction, note(row))
+        await audit.append(transaction, note(row), row.created_us)
     return row
 
 
@@ -115,8 +114,10 @@ async def _next_version(transaction: EmbeddedTransaction | ServerTransaction, na
     return int(highest) + 1
 
 
-async def mark(engine: Engine, pk: int, deleted_us: int | None, note: Note) -> TemplateRow | None:
-    """Hide template ``pk``, or bring it back with ``None``; again is no change.
+async def mark(
+    engine: Engine, pk: int, note: Note, now_us: int, *, is_deleted: bool
+) -> TemplateRow | None:
+    """Hide template ``pk``, or bring it back; again is no change.
 
     Returns:
         The template after it, ``None`` when there is none.
@@ -125,17 +126,18 @@ async def mark(engine: Engine, pk: int, deleted_us: int | None, note: Note) -> T
         NotUnique: it would come back beside another active one of its name and version.
     """
     change = "deleted_us = ? WHERE pk = ? AND deleted_us IS "
-    change += "NOT NULL" if deleted_us is None else "NULL"
+    change += "NULL" if is_deleted else "NOT NULL"
     async with engine.transaction() as transaction:
         changed = await transaction.fetch(
-            f"UPDATE job_templates SET {change} RETURNING {COLUMNS}", (deleted_us, pk)
+            f"UPDATE job_templates SET {change} RETURNING {COLUMNS}",
+            (now_us if is_deleted else None, pk),
         )
         for values in changed:
-            await audit.append(transaction, note(TemplateRow(*values)))
+            await audit.append(transaction, note(TemplateRow(*values)), now_us)
     return TemplateRow(*changed[0]) if changed else await get(engine, pk)
 
 
-async def remove(engine: Engine, pk: int, note: Note) -> TemplateRow | None:
+async def remove(engine: Engine, pk: int, note: Note, now_us: int) -> TemplateRow | None:
     """Remove template ``pk`` and return what it was, ``None`` when there is none.
 
     Raises:
@@ -146,5 +148,5 @@ async def remove(engine: Engine, pk: int, note: Note) -> TemplateRow | None:
             f"DELETE FROM job_templates WHERE pk = ? RETURNING {COLUMNS}", (pk,)
         )
         for values in removed:
-            await audit.append(transaction, note(TemplateRow(*values)))
+            await audit.append(transaction, note(TemplateRow(*values)), now_us)
     return TemplateRow(*removed[0]) if removed else None

@@ -17,7 +17,7 @@ ROUNDS = [5, pytest.param(60, marks=[pytest.mark.nightly, pytest.mark.timeout(18
 async def ended_under_load(workers: "asyncio.Task[None]", end: Callable[[], object]) -> None:
     """End the hub, and wait until its workers have noticed."""
     assert not workers.done(), "the workers ended before the hub did"
-    await asyncio.to_thread(end)
+    assert not await asyncio.to_thread(end), "no clean exit"
     await asyncio.wait_for(workers, 10)
 
 

@@ -222,7 +222,7 @@ async def test_an_unknown_name_costs_a_hash_as_a_known_one_does(
         ({"username": "a\0b", "password": PASSWORD}, "username"),
         ({"username": "a" * 151, "password": PASSWORD}, "username"),
         ({"username": "ada", "password": "x" * 129}, "password"),
-        ({"username": "ada", "password": "x" * 500_000}, "password"),
+        ({"username": "ada", "password": "x" * 15_000}, "password"),
     ],
 )
 async def test_a_malformed_sign_in_is_refused_by_field(
@@ -291,7 +291,7 @@ async def test_a_refresh_token_gives_access_tokens_of_its_session_and_stays(worl
     assert len(set(sessions)) == 1
 
 
-@pytest.mark.parametrize("garbage", ["", "x", "a.b.c", "\0", "ü" * 300, "x" * 100_000, "hub_r_"])
+@pytest.mark.parametrize("garbage", ["", "x", "a.b.c", "\0", "ü" * 300, "x" * 10_000, "hub_r_"])
 async def test_a_token_that_is_none_is_401_and_never_400(still: World, garbage: str) -> None:
     for action, member in (("refresh", "refresh"), ("verify", "token")):
         answer = await still.call("POST", f"/v1/auth/{action}", {member: garbage}, as_=None)
@@ -555,7 +555,7 @@ async def test_is_staff_and_role_say_the_same_or_are_refused(
         ({"username": None}, "username"),
         ({"password": "1234567"}, "password"),
         ({"password": "x" * 129}, "password"),
-        ({"password": "x" * 500_000}, "password"),
+        ({"password": "x" * 15_000}, "password"),
         ({"password": 12345678}, "password"),
         ({"first_name": "a\0"}, "first_name"),
         ({"last_name": "x" * 151}, "last_name"),

@@ -19,6 +19,7 @@ from hub.lifecycle.ledger import Ledger
 from hub.lifecycle.planner import Batch, Outcome
 from orm.errors import StillReferenced, StorageError
 from orm.postgres import ServerEngine
+from orm.postgres import Transaction as ServerTransaction
 from orm.queries import audit, meta
 from orm.queries.batch import BatchStore, Loaded, Needs, Writes
 from orm.queries.batch_postgres import PostgresBatches, load, write
@@ -210,7 +211,7 @@ async def test_extreme_values_come_back_as_they_were(database: Database) -> None
 
 async def test_a_batch_that_writes_nothing_says_where_the_log_stands(database: Database) -> None:
     await database.together(a_job(), a_job())
-    assert await database.batches.run(Needs(jobs=()), lambda _: Writes()) == 2
+    assert await database.batches.run(Needs(jobs=()), lambda _: Writes(1)) == 2
     refused = Batch([c.Cancel(actor=CREATOR, job=99)], {}, clock.wall_us())
     assert await database.batches.run(refused.needs, refused.plan) == 2
 
@@ -220,7 +221,7 @@ async def test_an_audit_row_without_an_event_is_chained_too(database: Database) 
     entry = Batch([c.Destroy(actor=ADMIN, job=1)], {}, clock.wall_us())
 
     def only_audits(loaded: Loaded) -> Writes:
-        return Writes(audits=entry.plan(loaded).audits)
+        return Writes(1, audits=entry.plan(loaded).audits)
 
     for _ in range(2):
         assert await database.batches.run(entry.needs, only_audits) == 1
@@ -503,7 +504,7 @@ async def test_the_audit_of_several_processes_is_one_chain(postgres: Callable[[]
     async def note(engine: ServerEngine, number: int) -> None:
         async with engine.transaction() as transaction:
             entry = AuditEntry(1, None, None, "note", "thing", number)
-            await audit.append(transaction, [entry, entry])
+            await audit.append(transaction, [entry, entry], 1)
 
     async with engines(url, 3) as several:
         database = Database(url, PostgresBatches(several[0]))
@@ -514,6 +515,40 @@ async def test_the_audit_of_several_processes_is_one_chain(postgres: Callable[[]
     story = await read_story(url)
     assert len(story.audit) == 2 * 60 + 20
     assert violations(story) == []
+
+
+async def test_an_audit_of_many_acts_takes_no_more_statements(
+    postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    fetch = ServerTransaction.fetch
+
+    async def counted(self: ServerTransaction, sql: str, values: Sequence[Any] = ()) -> Any:
+        asked.append(sql)
+        return await fetch(self, sql, values)
+
+    url = postgres()
+    async with engines(url, 1) as (engine,):
+        monkeypatch.setattr(ServerTransaction, "fetch", counted)
+        for count in (1, 50):
+            asked.clear()
+            async with engine.transaction() as transaction:
+                entries = [AuditEntry(1, None, "h", "note", "thing", n) for n in range(count)]
+                await audit.append(transaction, entries, 7)
+            assert len(asked) == 3
+    story = await read_story(url)
+    assert [row["object_pk"] for row in story.audit] == [0, *range(50)]
+    assert {row["time_us"] for row in story.audit} == {7}
+
+
+async def test_creation_goes_by_the_clock_of_the_database(postgres: Callable[[], str]) -> None:
+    async with engines(postgres(), 1) as (engine,):
+        hub_us = 1
+        batch = Batch([a_job()], {}, hub_us)
+        await PostgresBatches(engine).run(batch.needs, batch.plan)
+        (outcome,) = batch.outcomes
+        assert isinstance(outcome, Outcome)
+        assert abs(outcome.job.created_us - clock.wall_us()) < 60 * 1_000_000
 
 
 async def test_two_processes_that_grant_one_job_agree_on_the_node(

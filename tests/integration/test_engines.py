@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from orm.engine import Engine, bind, make_engine
-from orm.errors import DatabaseAway, NotUnique, StillReferenced
+from orm.errors import DatabaseAway, NotUnique, StillReferenced, TooSlow
 from orm.postgres import POOL_SIZE, ServerEngine
 from orm.queries import meta
 from orm.sqlite import READERS, EmbeddedEngine
@@ -184,6 +184,33 @@ async def test_no_write_is_lost_when_many_write_at_once(engine: Engine) -> None:
     assert len(await names(engine)) == 3 * AT_ONCE
 
 
+COUNTING = (
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)"
+    " SELECT max(i) FROM n"
+)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("orm.sqlite", "orm.postgres"):
+        monkeypatch.setattr(f"{module}.SEARCH_LIMIT_S", 0.5)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_slow_searches_are_ended_and_only_keep_each_other_waiting(engine: Engine) -> None:
+    searches = [asyncio.create_task(engine.search(COUNTING)) for _ in range(POOL_SIZE)]
+    await asyncio.sleep(0)
+    began_s = time.monotonic()
+    for _ in range(2 * READERS):
+        assert await within(LIMIT_S, names(engine)) == []
+    assert time.monotonic() - began_s < 0.5
+    assert not any(search.done() for search in searches)
+
+    answers = await within(LIMIT_S, asyncio.gather(*searches, return_exceptions=True))
+    assert {type(answer) for answer in answers} == {TooSlow}
+    assert await within(LIMIT_S, engine.search("SELECT 1")) == [(1,)]
+
+
 # SQLite
 
 
@@ -232,6 +259,11 @@ async def test_a_second_program_that_writes_delays_us_and_does_not_fail_us(
         assert await names(embedded) == ["a", "b"]
     finally:
         await other.stop()
+
+
+async def test_a_file_in_a_folder_that_is_not_there_is_away(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseAway):
+        await EmbeddedEngine(tmp_path / "missing" / "hub.sqlite3").start()
 
 
 async def insert_type(name: str) -> None:
@@ -352,3 +384,29 @@ async def test_a_server_that_is_not_there_is_away(server: PrivatePostgres) -> No
     engine = make_engine(server.url().replace(f":{server.port}/", ":1/"))
     with pytest.raises(DatabaseAway):
         await engine.start()
+
+
+async def test_a_database_that_is_not_there_is_away(server: PrivatePostgres) -> None:
+    engine = make_engine(server.url().rsplit("/", 1)[0] + "/nowhere")
+    with pytest.raises(DatabaseAway):
+        await engine.start()
+
+
+async def test_a_deadlock_is_a_reason_to_try_again(pooled: ServerEngine) -> None:
+    for name in ("a", "b"):
+        await insert_type(name)
+    both_hold_one = asyncio.Barrier(2)
+
+    async def change(first: str, second: str) -> None:
+        async with pooled.transaction() as transaction:
+            sql = "UPDATE job_types SET pkg = '' WHERE name = ?"
+            await transaction.fetch(sql, (first,))
+            await both_hold_one.wait()
+            await transaction.fetch(sql, (second,))
+
+    answers = await within(
+        LIMIT_S, asyncio.gather(change("a", "b"), change("b", "a"), return_exceptions=True)
+    )
+    (error,) = [answer for answer in answers if answer is not None]
+    assert isinstance(error, DatabaseAway)
+    assert isinstance(error.__cause__, asyncpg.DeadlockDetectedError)

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from orm.engine import Engine
 from orm.filters.spec import BadFilter
-from orm.queries.job_page import ORDERS, JobPageQuery, Keys, PageOrder, page
+from orm.queries import job_page
+from orm.queries.job_page import ORDERS, JobPageQuery, Keys, PageOrder
 from tests.integration import (
     JOB,
     KINDS,
@@ -49,6 +50,12 @@ async def furnish(engine: Engine, *jobs: Row) -> None:
         {"name": "crop"},
     )
     await insert(engine, "jobs", JOB, *jobs)
+
+
+async def page(engine: Engine, query: JobPageQuery) -> tuple[list[int], Keys | None]:
+    """Return the pks of a page, and after which keys the next one starts, if there is one."""
+    found = await job_page.page(engine, query)
+    return [keys[-1] for keys in found.keys], found.keys[-1] if found.has_more else None
 
 
 def labels(**pairs: str) -> str:

@@ -334,6 +334,19 @@ async def test_bad_hardware_is_refused(hub_client: HubClient, members: Json, fie
     assert list(fields_of(answer)) == [field]
 
 
+async def test_two_changes_at_once_leave_no_empty_range(hub_client: HubClient) -> None:
+    for n in range(10):
+        made = await generation(hub_client, generation=f"Turing {n}")
+        path = f"/v1/hardware/{made['pk']}"
+
+        answers = await asyncio.gather(
+            hub_client.admin.patch(path, json={"min_compute_capability": 7.9}),
+            hub_client.admin.patch(path, json={"max_compute_capability": 7.6}),
+        )
+
+        assert sorted(answer.status_code for answer in answers) == [200, 400]
+
+
 async def test_hardware_stays_while_a_node_has_it(hub_client: HubClient) -> None:
     made = await generation(hub_client)
     await hub_client.node(hardware_generation=made["pk"])

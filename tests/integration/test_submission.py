@@ -1,10 +1,12 @@
 """New jobs over REST, on both databases."""
 
+import threading
 from typing import Any
 
 import httpx
 import pytest
 
+from hub.api import submission
 from tests.integration.conftest import HubClient, Json, fields_of
 
 INTERFACE: Json = {
@@ -128,6 +130,8 @@ async def test_values_that_json_can_hold_come_back_as_they_were(hub_client: HubC
         (BARE | {"labels": {"a": "\0"}}, 400, "invalid_input"),
         (BARE | {"labels": {"a": ["b"]}}, 400, "invalid_input"),
         (BARE | {"labels": {"a" * 65: "b"}}, 400, "invalid_input"),
+        (BARE | {"labels": {str(n): "" for n in range(65)}}, 400, "invalid_input"),
+        (BARE | {"labels": {str(n): "" for n in range(63)}}, 400, "invalid_input"),
         (BARE | {"description": "\0"}, 400, "invalid_input"),
         (BARE | {"description": "x" * 10_001}, 400, "invalid_input"),
         (BARE | {"description": None}, 400, "invalid_input"),
@@ -156,6 +160,33 @@ async def test_a_job_that_makes_no_sense_is_refused(
 @pytest.mark.parametrize("body", ["", "[]", "{", '{"template": "\\udfff"}', "[" * 65 + "]" * 65])
 async def test_a_job_is_a_json_object(hub_client: HubClient, body: str) -> None:
     assert (await hub_client.user.send_json("POST", "/v1/jobs", body)).status_code == 400
+
+
+@pytest.mark.parametrize(("count", "is_beside"), [(1, False), (100_000, True)])
+async def test_the_values_of_a_large_body_are_checked_beside_the_calls_of_others(
+    hub_client: HubClient, monkeypatch: pytest.MonkeyPatch, count: int, is_beside: bool
+) -> None:
+    threads: list[int] = []
+
+    def seen(check: Any) -> Any:
+        def checked(*args: Any) -> Any:
+            threads.append(threading.get_ident())
+            return check(*args)
+
+        return checked
+
+    for name in ("bound_values", "bind"):
+        monkeypatch.setattr(submission, name, seen(getattr(submission, name)))
+    await hub_client.template(inputs={"x": "Array<int>"})
+    values = [0] * count
+
+    bare = await submit(hub_client, inputs={"x": values})
+    typed = {"input_values": {"x": {"value": values, "type": "Array<int>"}}}
+    created = await create_job(hub_client, typed)
+
+    assert (bare.status_code, created.status_code) == (201, 200)
+    assert created.json()["input_values"]["x"]["value"] == values
+    assert [ident != threading.get_ident() for ident in threads] == [is_beside] * 2
 
 
 async def test_values_beyond_the_limit_of_a_body_are_refused(hub_client: HubClient) -> None:

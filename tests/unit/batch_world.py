@@ -99,7 +99,7 @@ class MemoryBatches:
         for pk in writes.erased:
             self._erase(pk)
         head = self.audits[-1][-1] if self.audits else ""
-        self.audits += audit.chained(head, writes.audits)
+        self.audits += audit.chained(head, writes.audits, writes.now_us)
         return len(self.events)
 
     def _write_outputs(self, writes: Writes) -> None:

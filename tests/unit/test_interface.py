@@ -4,9 +4,8 @@ import msgspec
 import pytest
 
 from hub.errors import HubError, InvalidInput, ValuesRefused
+from hub.lifecycle.declaring import MAX_ENTRIES, MAX_TYPES, declare
 from hub.lifecycle.interface import (
-    MAX_ENTRIES,
-    MAX_TYPES,
     Bound,
     InputSpec,
     Interface,
@@ -15,9 +14,8 @@ from hub.lifecycle.interface import (
     TypedValue,
     bind,
     bind_plain,
-    declare,
 )
-from hub.lifecycle.values import BadType, UnknownType
+from hub.lifecycle.types import BadType, UnknownType
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import base64
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
@@ -8,21 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import Kind
-from hub.lifecycle.values import (
+from hub.lifecycle.types import (
     MAX_NESTING,
     MAX_TEXT,
-    MAX_VALUE_DEPTH,
     BadType,
     Constant,
     Named,
     TypeExpr,
     UnknownType,
-    accepts,
     canonical,
     is_subtype,
     legible,
     parse,
 )
+from hub.lifecycle.values import MAX_VALUE_DEPTH, accepts
 
 TEXT, INT, BOOL = Named("str"), Named("int"), Named("bool")
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -349,6 +349,51 @@ def test_a_fitting_value_is_accepted(text: str, value: object) -> None:
 )
 def test_a_misfit_is_told_with_its_path(text: str, value: object, sentence: str) -> None:
     assert accepts(parse(text), value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "place"), [("Array<int>", "[{}]"), ("Map<int>", '["{}"]'), ("JSON", "[1].k[{}]")]
+)
+@pytest.mark.parametrize("index", [0, 999, 1_000, 2_345])
+def test_a_misfit_among_many_values_is_found(text: str, place: str, index: int) -> None:
+    members: list[object] = [7] * 3_000
+    members[index] = 2**70
+    value: object = members
+    if text == "Map<int>":
+        value = {str(number): member for number, member in enumerate(members)}
+    elif text == "JSON":
+        value = [[[], "text", {"x": [1]}], {"first": {}, "k": members}, [None]]
+    problem = "an int of more than 64 bits"
+    assert accepts(parse(text), value) == f"value{place.format(index)}: {problem}"
+
+
+@given(json_types, st.lists(st.sampled_from(VALUES), max_size=4))
+def test_an_array_takes_what_its_type_takes_one_by_one(
+    expr: TypeExpr, members: list[object]
+) -> None:
+    takes_all = all(accepts(expr, member) is None for member in members)
+    assert (accepts(Named("Array", (expr, INT)), members) is None) is takes_all
+
+
+HALF_A_MILLION = 2**19
+LARGE: list[tuple[str, object]] = [
+    *((text, [0] * HALF_A_MILLION) for text in ("Array<int>", "Array<float>", "Array<0>", "JSON")),
+    ("Array<int>", [0] * HALF_A_MILLION + ["x"]),
+    ("Array<str>", [""] * (HALF_A_MILLION // 2)),
+    ("JSON", [[] for _ in range(HALF_A_MILLION // 2)]),
+    ("JSON", [{} for _ in range(HALF_A_MILLION // 2)]),
+    ("JSON", [[{"": 0.5}] for _ in range(HALF_A_MILLION // 10)]),
+    ("Map<int>", {str(number): 1 for number in range(HALF_A_MILLION // 10)}),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), LARGE, ids=range(len(LARGE)))
+def test_what_a_body_of_a_megabyte_holds_is_soon_checked(text: str, value: object) -> None:
+    expr = parse(text)
+    began_s = time.thread_time()
+    accepts(expr, value)
+    # A tenth of this on a quiet machine; one value at a time took seconds.
+    assert time.thread_time() - began_s < 0.5
 
 
 def test_the_sentence_calls_the_value_by_the_given_name() -> None:

@@ -1,0 +1,170 @@
+"""What an administrator declares: the entries of a template, checked and made an interface."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from hub.errors import HubError, InvalidInput
+from hub.lifecycle.interface import (
+    InputSpec,
+    Interface,
+    OutputSpec,
+    ParameterSpec,
+    TypedValue,
+    typed,
+    untyped,
+)
+from hub.lifecycle.types import canonical, is_subtype, legible, parse
+from hub.lifecycle.values import accepts
+
+MAX_ENTRIES = 256
+"""The most inputs, parameters or outputs of one template."""
+
+MAX_TYPES = 32
+"""The most types of one input or parameter."""
+
+MAX_NAME = 64
+"""The longest name of an input, parameter or output, in characters."""
+
+MAX_HELP = 4096
+"""The longest help text, in characters."""
+
+_JSON = parse("UFDLJSONType")
+_TEXT = parse("str")
+
+
+def declare(
+    inputs: Mapping[str, object],
+    parameters: Mapping[str, object],
+    outputs: Mapping[str, object],
+) -> Interface:
+    """Make an interface of what an administrator sends, with every type in canonical text.
+
+    An entry is the text of its one type, or an object with ``type`` or (not for outputs) ``types``,
+    and ``help``; a parameter's may have ``default``, ``default_type`` (without it the first of the
+    types that takes the default) and ``const``.
+
+    Raises:
+        InvalidInput: With all faults, by field: ``{"parameters.size": ["..."]}``.
+    """
+    faults: dict[str, list[str]] = {}
+    interface = Interface(
+        inputs=_each("inputs", inputs, _input, faults),
+        parameters=_each("parameters", parameters, _parameter, faults),
+        outputs=_each("outputs", outputs, _output, faults),
+    )
+    if faults:
+        raise InvalidInput("This is no interface of a template", fields=faults)
+    return interface
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    type: str | UnsetType = UNSET
+    types: list[str] | UnsetType = UNSET
+    help: str = ""
+
+
+class _ParameterEntry(_Entry, frozen=True, forbid_unknown_fields=True):
+    default: Any = UNSET
+    default_type: str | UnsetType = UNSET
+    const: bool | UnsetType = UNSET
+
+
+class _OutputEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    type: str
+    help: str = ""
+
+
+_Spec = TypeVar("_Spec")
+_AnyEntry = TypeVar("_AnyEntry", _Entry, _ParameterEntry, _OutputEntry)
+
+
+def _each(
+    section: str,
+    entries: Mapping[str, object],
+    make: Callable[[object], _Spec],
+    faults: dict[str, list[str]],
+) -> dict[str, _Spec]:
+    if len(entries) > MAX_ENTRIES:
+        faults[section] = [f"More than {MAX_ENTRIES} entries"]
+        return {}
+    made = {}
+    for name, raw in entries.items():
+        try:
+            _check_name(section, name)
+            made[name] = make(raw)
+        except HubError as refusal:
+            faults[f"{section}.{legible(name)}"] = [refusal.detail]
+    return made
+
+
+def _check_name(section: str, name: str) -> None:
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+        raise InvalidInput(
+            f"A name has 1 to {MAX_NAME} printable characters and no blank at either end"
+        )
+    # It is a segment of the output's path: these would have become another path on their way here.
+    if section == "outputs" and ("/" in name or name in (".", "..")):
+        raise InvalidInput("An output's name has no '/', and is not '.' or '..'")
+
+
+def _input(raw: object) -> InputSpec:
+    entry = _entry(raw, _Entry)
+    return InputSpec(types=_types(entry), help=entry.help)
+
+
+def _parameter(raw: object) -> ParameterSpec:
+    entry = _entry(raw, _ParameterEntry)
+    types = _types(entry)
+    for text in types:
+        if not is_subtype(parse(text), _JSON):
+            raise InvalidInput(f"A parameter is JSON, and {text} is not")
+    if entry.default is UNSET:
+        if entry.const is True or entry.default_type is not UNSET:
+            raise InvalidInput("const and default_type need a default")
+        return ParameterSpec(types=types, help=entry.help)
+    return ParameterSpec(
+        types=types,
+        help=entry.help,
+        default=entry.default,
+        default_type=_default_type(entry, types),
+        const=entry.const is True,
+    )
+
+
+def _output(raw: object) -> OutputSpec:
+    entry = _entry(raw, _OutputEntry)
+    return OutputSpec(type=canonical(parse(entry.type)), help=entry.help)
+
+
+def _entry(raw: object, form: type[_AnyEntry]) -> _AnyEntry:
+    try:
+        entry = msgspec.convert({"type": raw} if isinstance(raw, str) else raw, form)
+    except msgspec.ValidationError as fault:
+        raise InvalidInput(legible(str(fault), limit=200)) from fault
+    except UnicodeEncodeError as fault:
+        raise InvalidInput("A member's name is not Unicode text") from fault
+    if len(entry.help) > MAX_HELP or accepts(_TEXT, entry.help):
+        raise InvalidInput(f"help is Unicode text of at most {MAX_HELP} characters")
+    return entry
+
+
+def _types(entry: _Entry) -> list[str]:
+    match entry.type, entry.types:
+        case str() as text, UnsetType():
+            texts = [text]
+        case UnsetType(), list() as texts:
+            pass
+        case _:
+            raise InvalidInput("Give either type or types")
+    if not 1 <= len(texts) <= MAX_TYPES:
+        raise InvalidInput(f"An entry has 1 to {MAX_TYPES} types")
+    return list(dict.fromkeys(canonical(parse(text)) for text in texts))
+
+
+def _default_type(entry: _ParameterEntry, types: list[str]) -> str:
+    if isinstance(entry.default_type, UnsetType):
+        return untyped("default", types, entry.default).type
+    return typed("default", types, TypedValue(entry.default, entry.default_type)).type
