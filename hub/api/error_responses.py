@@ -31,6 +31,7 @@ SPOKEN_BY = ("hub.errors", "hub.api", "hub.auth", "hub.lifecycle", "hub.outputs"
 UNFORESEEN = {
     405: {"method_not_allowed": "There is no such call at this path."},
     409: {"not_unique": "There is one already.", "still_referenced": "Others refer to it."},
+    431: {"head_too_long": "The head of the request is longer than 64 KiB."},
     500: {"internal": "The hub failed; its log says why."},
 }
 """Codes of failures that are no errors of the hub's own family."""

@@ -75,6 +75,7 @@ def _mute_app(dependencies: frozenset[str]) -> Litestar:
         CONTROLLERS,
         dependencies={name: Provide(_stand_in()) for name in dependencies},
         openapi_config=OpenAPIConfig(title="", version="", use_handler_docstrings=True),
+        logging_config=None,  # else it would set up the logging of the whole process anew
     )
 
 

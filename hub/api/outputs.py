@@ -160,6 +160,8 @@ def check_key(name: str, type_text: str) -> None:
     Raises:
         InvalidInput: a length, or a control character.
     """
+    if name in (".", ".."):
+        _refuse("name", "A path segment of dots cannot be asked for.")
     for member, text, longest in (("name", name, NAME_MAX), ("type", type_text, TYPE_MAX)):
         if len(text) > longest:
             _refuse(member, f"Ensure this field has no more than {longest} characters.")

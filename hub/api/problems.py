@@ -39,6 +39,7 @@ CODE_OF_STATUS = {
     405: "method_not_allowed",
     413: "body_too_large",
     415: "media_type",
+    431: "head_too_long",
 }
 STORAGE_CODES = {NotUnique: "not_unique", StillReferenced: "still_referenced"}
 

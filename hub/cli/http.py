@@ -8,13 +8,26 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from hub.api.problems import MEDIA_TYPE, Problem
+
 HEAD_MAX_BYTES = 65_536
 """Longest head of a request: its line and its headers."""
 
 HEAD_S = 10.0
 """How long a connection that is owed no answer may take to send a whole head."""
 
-TOO_LONG = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+
+def refusal(status: int, code: str, detail: str) -> bytes:
+    """Return a whole answer to something that never became a request."""
+    body = Problem(status, code, detail).body("/")
+    head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    return STATUS_LINE[status] + head.encode() + body
+
+
+TOO_LONG = refusal(
+    431, "head_too_long", f"the head of a request has at most {HEAD_MAX_BYTES} bytes"
+)
+NO_HTTP = refusal(400, "invalid_input", "this is no HTTP request")
 
 
 class HeadTooLong(Exception):
@@ -82,7 +95,8 @@ class BoundedHttp(HttpToolsProtocol):
         if self._kept_bytes > HEAD_MAX_BYTES:
             self._refuse()
         else:
-            super().send_400_response(msg)
+            self.transport.write(NO_HTTP)
+            self.transport.close()
 
     @property
     def _is_idle(self) -> bool:

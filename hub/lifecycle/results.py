@@ -92,7 +92,10 @@ def add(command: c.AddOutput, world: World, now_us: int) -> Decision:
     after = replace(
         row, output_count=len(there) + 1, last_contact_us=_contact(row, command, now_us)
     )
-    return Decision(after, (_fact(row, "added", output),), outputs=(output,), output=output)
+    by_admin = command.actor.node is None
+    entry = _audit(command, "job_outputs.add", output) if by_admin else None
+    fact = _fact(row, "added", output)
+    return Decision(after, (fact,), outputs=(output,), output=output, audit=entry)
 
 
 def remove(command: c.RemoveOutput, world: World, now_us: int) -> Decision:
