@@ -47,10 +47,10 @@ def _unnest(columns: Sequence[str], first: int = 1) -> str:
     return f"unnest({arrays})"
 
 
-def _update(columns: Sequence[str]) -> str:
+def _update(columns: Sequence[str], first: int = 1) -> str:
     names = ("pk", *columns)
     sets = ", ".join(f"{name} = u.{name}" for name in columns)
-    rows = f"{_unnest(names)} AS u ({', '.join(names)})"
+    rows = f"{_unnest(names, first)} AS u ({', '.join(names)})"
     return f"UPDATE jobs SET {sets} FROM {rows} WHERE jobs.pk = u.pk"
 
 
@@ -65,8 +65,10 @@ LOCK_JOBS = (
 )
 DRAFT_COLUMNS = Draft.__struct_fields__
 SPEC_COLUMNS = SpecRow.__struct_fields__
+# Reports are most of what happens, so their rows travel with the log: one round trip less.
 LOG = (
-    "WITH clock AS (UPDATE hub_meta SET gseq = gseq + $1 WHERE pk = 1 RETURNING gseq), "
+    f"WITH reported AS ({_update(REPORTED, first=2 + len(DRAFT_COLUMNS))}), "
+    "clock AS (UPDATE hub_meta SET gseq = gseq + $1 WHERE pk = 1 RETURNING gseq), "
     f"logged AS (INSERT INTO events (gseq, {', '.join(DRAFT_COLUMNS)}) "
     f"SELECT clock.gseq - $1 + e.nth, {', '.join(f'e.{name}' for name in DRAFT_COLUMNS)} "
     f"FROM clock, {_unnest(DRAFT_COLUMNS, 2)} "
@@ -85,6 +87,8 @@ PUT_OUTPUTS = (
 
 def _columns(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
     """Turn rows into one list a column."""
+    if not rows:
+        return [[] for _ in names]
     return [list(column) for column in zip(*(values(row, names) for row in rows), strict=True)]
 
 
@@ -151,8 +155,6 @@ async def _fresh(transaction: Transaction, table: str, count: int) -> list[async
 async def write(transaction: Transaction, writes: Writes) -> int:
     """Write everything, the clock row last, and return the number of the newest event."""
     fetch = transaction.connection.fetch
-    if writes.reported:
-        await fetch(REPORT_JOBS, *_columns(writes.reported, ("pk", *REPORTED)))
     if writes.created:
         await fetch(INSERT_JOBS, *_columns(writes.created, JOB_COLUMNS))
         await fetch(INSERT_SPECS, *_columns(writes.specs, SPEC_COLUMNS))
@@ -177,10 +179,13 @@ async def _write_outputs(transaction: Transaction, writes: Writes) -> None:
 
 
 async def _log(transaction: Transaction, writes: Writes) -> int:
+    reports = _columns(writes.reported, ("pk", *REPORTED))
     if not writes.drafts:
+        if writes.reported:
+            await transaction.connection.fetch(REPORT_JOBS, *reports)
         await audit.append(transaction, writes.audits, writes.now_us)
         return int(await transaction.connection.fetchval("SELECT gseq FROM hub_meta WHERE pk = 1"))
     drafts = [list(column) for column in zip(*map(astuple, writes.drafts), strict=True)]
-    head = await transaction.connection.fetchval(LOG, len(writes.drafts), *drafts)
+    head = await transaction.connection.fetchval(LOG, len(writes.drafts), *drafts, *reports)
     await audit.append(transaction, writes.audits, writes.now_us)
     return int(head)
