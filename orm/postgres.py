@@ -1,6 +1,5 @@
 """The scaled-out engine: PostgreSQL through a pool."""
 
-import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -32,6 +31,10 @@ SESSION = {
     "application_name": "hub",
     "timezone": "UTC",
 }
+# Statements are prepared while the tables are nearly empty, and their plans are kept until the next
+# ANALYZE: a plan that reads a whole table was right then, and slows down job by job. Searches are
+# never the same twice, and have sessions of their own.
+KNOWN_STATEMENTS = {**SESSION, "enable_seqscan": "off"}
 
 
 REMEMBERED_LENGTH = 4_096
@@ -118,7 +121,7 @@ class ServerEngine(PostgresEngine):
 
     def __init__(self, url: str) -> None:
         super().__init__(config={"dsn": url})
-        self._search_turns = asyncio.Semaphore(SEARCHES)
+        self._searchers: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def check_version(self) -> None:
         """Skip Piccolo's look at the server during an import; ``start`` finds out."""
@@ -136,15 +139,25 @@ class ServerEngine(PostgresEngine):
             await self.start_connection_pool(
                 min_size=2,
                 max_size=POOL_SIZE,
-                server_settings=SESSION,
+                server_settings=KNOWN_STATEMENTS,
                 command_timeout=COMMAND_TIMEOUT_S,
                 # Nothing here uses session state, so a connection needs no cleaning between two
                 # uses.
                 reset=_leave_as_is,
             )
+            self._searchers = await asyncpg.create_pool(
+                **self.config,
+                min_size=0,
+                max_size=SEARCHES,
+                server_settings=SESSION,
+                reset=_leave_as_is,
+            )
 
     async def stop(self) -> None:
-        """Close the pool."""
+        """Close the pools."""
+        if self._searchers is not None:
+            await self._searchers.close()
+            self._searchers = None
         if self.pool:
             await self.close_connection_pool()
 
@@ -161,7 +174,7 @@ class ServerEngine(PostgresEngine):
             TooSlow: it takes longer than ``SEARCH_LIMIT_S``.
         """
         with translated():
-            async with self._search_turns, self._pooled() as connection:
+            async with self._search_pool().acquire() as connection:
                 try:
                     found = await connection.fetch(numbered(sql), *values, timeout=SEARCH_LIMIT_S)
                 except TimeoutError as error:
@@ -188,6 +201,11 @@ class ServerEngine(PostgresEngine):
         """Run one of Piccolo's queries; its errors are ours, as on the other engine."""
         with translated():
             return await super().run_querystring(querystring, in_pool)
+
+    def _search_pool(self) -> Any:
+        if self._searchers is None:
+            raise RuntimeError("the engine was not started")
+        return self._searchers
 
     def _pooled(self) -> Any:
         if self.pool is None:
