@@ -15,7 +15,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from hub.errors import HubError
+from hub.api.outputs import check_key
+from hub.errors import HubError, InvalidInput
 from hub.lifecycle import commands as c
 from hub.lifecycle import results
 from hub.lifecycle.refusals import NotYours
@@ -497,8 +498,6 @@ async def test_after_a_cancel_its_holder_may_still_upload_for_a_while(work: Work
 # --- Names ----------------------------------------------------------------------------------------
 
 NAMES = [
-    "..",
-    ".",
     "....",
     "~",
     "a b",
@@ -576,6 +575,12 @@ async def test_a_name_or_type_that_cannot_be_is_refused(
         assert code_of(answer) == (400, "invalid_input")
         assert {"name", "type"} & set(answer.json())
     assert await work.shown() == []
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_of_dots_is_refused_since_clients_fold_it_away(name: str) -> None:
+    with pytest.raises(InvalidInput):
+        check_key(name, "t")
 
 
 async def test_the_longest_name_with_the_longest_type_is_taken(work: Work) -> None:
