@@ -578,7 +578,7 @@ async def test_a_name_or_type_that_cannot_be_is_refused(
 
 
 @pytest.mark.parametrize("name", [".", ".."])
-def test_a_name_of_dots_is_refused_since_clients_fold_it_away(name: str) -> None:
+async def test_a_name_of_dots_is_refused_since_clients_fold_it_away(name: str) -> None:
     with pytest.raises(InvalidInput):
         check_key(name, "t")
 
