@@ -5,7 +5,7 @@ import importlib
 import io
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,19 @@ async def run_ddl(ddl: Ddl) -> None:
         await engine.run_ddl(sql)
 
 
-async def migrate(engine: Engine) -> None:
+async def run_rows(sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Run one statement for each of ``rows``, which are its values, likewise."""
+    engine: Any = engine_finder()
+    for row in rows:
+        await engine.current_transaction.get().fetch(sql, row)
+
+
+async def migrate(engine: Engine, upto: str = "all") -> None:
     """Run the migrations that this database has not seen.
+
+    Args:
+        engine: The database.
+        upto: The ID of the last one to run.
 
     Raises:
         StorageError: one of them failed; its transaction was rolled back.
@@ -78,7 +89,7 @@ async def migrate(engine: Engine) -> None:
     said = io.StringIO()
     async with _alone(engine):
         with contextlib.redirect_stdout(said):
-            result = await run_forwards(app_name="hub")
+            result = await run_forwards(app_name="hub", migration_id=upto)
     log.debug("migrations: %s", said.getvalue())
     if not result.success:
         raise StorageError(f"migration failed: {result.message}")

@@ -7,7 +7,12 @@ import msgspec
 
 
 class JobRow(msgspec.Struct, frozen=True, gc=False):
-    """The part of a job that changes; the fields are the columns of ``jobs``, in order."""
+    """The part of a job that changes; the fields are columns of ``jobs``.
+
+    ``root`` is the topmost job of its graph, itself for that one; ``child`` its name in ``parent``;
+    ``children`` counts the members of a meta-job, 0 for work. ``lease_expires_us`` is when the hub
+    must look at a held job again, ``lost_run`` (JSON) what a lost holder would get back.
+    """
 
     pk: int
     template: int
@@ -17,6 +22,9 @@ class JobRow(msgspec.Struct, frozen=True, gc=False):
     labels: str
     creator: int | None
     parent: int | None
+    root: int | None
+    child: str | None
+    children: int
     seq: int
     tseq: int
     attempt: int
@@ -28,11 +36,18 @@ class JobRow(msgspec.Struct, frozen=True, gc=False):
     lease_session: str | None
     lease_granted_us: int | None
     last_contact_us: int | None
+    lease_expires_us: int | None
+    suspect_us: int | None
+    deadline_us: int | None
+    lost_run: str | None
+    silence_s: int
+    timeout_s: int | None
     slot_until_us: int | None
     progress: float
     progress_data: str | None
     output_count: int
     error: str | None
+    error_name: str | None
     created_us: int
     queued_us: int
     start_us: int | None
@@ -42,12 +57,44 @@ class JobRow(msgspec.Struct, frozen=True, gc=False):
     deleted_us: int | None
 
 
+def last_holder(row: JobRow) -> int | None:
+    """Return the node that held a job last before the present one, ``None`` when none did."""
+    last = row.former_nodes.rpartition(",")[2]
+    return int(last) if last else None
+
+
 class SpecRow(msgspec.Struct, frozen=True, gc=False):
-    """The part of a job that never changes: JSON texts of what it was created with."""
+    """What a job was created with, as JSON texts: it never changes once the job is queued.
+
+    ``wires`` tells which outputs of its siblings a member of a graph waits for, ``notifications``
+    what to tell; rows that are read for an answer leave it out, in stored ones ``None`` stands for
+    the defaults.
+    """
 
     pk: int
     inputs: str
     parameters: str
+    wires: str | None = None
+    notifications: str | None = None
+
+
+class ExecutionRow(msgspec.Struct, frozen=True, gc=False):
+    """One queueing of a job and what came of it; the last one of an unfinished job is open.
+
+    ``attempt`` is its last grant, 0 before the first; ``outcome`` is ``None`` while it is open.
+    """
+
+    job: int
+    number: int
+    attempt: int
+    node: int | None
+    queued_us: int
+    granted_us: int | None
+    start_us: int | None
+    end_us: int | None
+    outcome: str | None
+    error: str | None
+    error_name: str | None
 
 
 class OutputRow(msgspec.Struct, frozen=True, gc=False):

@@ -84,8 +84,11 @@ DIALECTS = {
     ),
 }
 
-IS_QUEUED = QueryString("{} = 'QUEUED'", Job.status)
-IS_NOT_WAITING = QueryString("{} NOT IN ('PENDING', 'BLOCKED')", Job.status)
+# Nobody can take a meta-job, so no node is shown one.
+IS_QUEUED = QueryString("{} = 'QUEUED' AND {} = 0", Job.status, Job.children)
+IS_NOT_WAITING = QueryString(
+    "{} NOT IN ('PENDING', 'BLOCKED') AND {} = 0", Job.status, Job.children
+)
 FREE = frozenset({"start_time", "error_reason", "node"})
 
 

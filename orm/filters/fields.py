@@ -11,7 +11,21 @@ import msgspec
 from piccolo.columns import Column
 from piccolo.querystring import QueryString
 
-from orm.tables import Hardware, Job, JobTemplate, JobType, Node, Output, User
+from orm.tables import (
+    CudaVersion,
+    DockerImage,
+    Domain,
+    Framework,
+    Hardware,
+    Job,
+    JobContract,
+    JobTemplate,
+    JobType,
+    Licence,
+    Node,
+    Output,
+    User,
+)
 
 
 class Kind(Enum):
@@ -123,7 +137,7 @@ _SHOWN_OUTPUTS = Relation(
 _WORKABLE = QueryString(
     "CASE WHEN {} IS NOT NULL THEN {} END", JobTemplate.executor_class, JobTemplate.pk
 )
-_NOTHING = QueryString("CAST(NULL AS BIGINT)")
+_META = QueryString("CASE WHEN {} IS NOT NULL THEN {} END", JobTemplate.graph, JobTemplate.pk)
 
 JOBS = Resource(
     "jobs",
@@ -153,7 +167,7 @@ JOBS = Resource(
         "template.type": _text(JobTemplate.contract, _TEMPLATE),
         "template.domain": _text(JobTemplate.domain, _TEMPLATE),
         "template.workabletemplate": Field(Kind.INT, _WORKABLE, _TEMPLATE),
-        "template.metatemplate": Field(Kind.INT, _NOTHING, _TEMPLATE),
+        "template.metatemplate": Field(Kind.INT, _META, _TEMPLATE),
         "outputs.name": _text(Output.name, _SHOWN_OUTPUTS),
         "outputs.type": _text(Output.type, _SHOWN_OUTPUTS),
     },
@@ -189,6 +203,20 @@ JOB_TYPES = Resource(
     | {"name": _text(JobType.name), "pkg": _text(JobType.pkg), "cls": _text(JobType.cls)},
 )
 
+JOB_CONTRACTS = Resource(
+    "job contracts",
+    "job_contracts",
+    _column(JobContract.pk),
+    _numbered(JobContract.pk)
+    | {
+        "name": _text(JobContract.name),
+        "pkg": _text(JobContract.pkg),
+        "cls": _text(JobContract.cls),
+    },
+)
+
+_OF_LICENCE = Relation("licences", _column(JobTemplate.licence), _column(Licence.pk))
+
 JOB_TEMPLATES = Resource(
     "job templates",
     "job_templates",
@@ -201,12 +229,13 @@ JOB_TEMPLATES = Resource(
         "description": _text(JobTemplate.description),
         "scope": _text(JobTemplate.scope),
         "domain": _text(JobTemplate.domain),
-        "licence": _text(JobTemplate.licence),
+        "licence": _int(JobTemplate.licence),
+        "licence.name": _text(Licence.name, _OF_LICENCE),
         "type": _text(JobTemplate.contract),
         "executor_class": _text(JobTemplate.executor_class),
         "required_packages": _text(JobTemplate.required_packages),
         "workabletemplate": Field(Kind.INT, _WORKABLE),
-        "metatemplate": Field(Kind.INT, _NOTHING),
+        "metatemplate": Field(Kind.INT, _META),
         "creation_time": _time(JobTemplate.created_us),
         "deletion_time": _time(JobTemplate.deleted_us),
     },
@@ -251,6 +280,75 @@ HARDWARE = Resource(
         "generation": _text(Hardware.generation),
         "min_compute_capability": _field(Kind.NUMBER, Hardware.min_compute_capability),
         "max_compute_capability": _field(Kind.NUMBER, Hardware.max_compute_capability),
+    },
+)
+
+CUDA = Resource(
+    "CUDA versions",
+    "cuda_versions",
+    _column(CudaVersion.pk),
+    _numbered(CudaVersion.pk)
+    | {
+        "version": _text(CudaVersion.version),
+        "full_version": _text(CudaVersion.full_version),
+        "min_driver_version": _text(CudaVersion.min_driver_version),
+    },
+)
+
+FRAMEWORKS = Resource(
+    "frameworks",
+    "frameworks",
+    _column(Framework.pk),
+    _numbered(Framework.pk) | {"name": _text(Framework.name), "version": _text(Framework.version)},
+)
+
+DOMAINS = Resource(
+    "domains",
+    "domains",
+    _column(Domain.pk),
+    _numbered(Domain.pk) | {"name": _text(Domain.name), "description": _text(Domain.description)},
+)
+
+LICENCES = Resource(
+    "licences",
+    "licences",
+    _column(Licence.pk),
+    _numbered(Licence.pk) | {"name": _text(Licence.name), "url": _text(Licence.url)},
+)
+
+_CUDA = Relation("cuda_versions", _column(DockerImage.cuda_version), _column(CudaVersion.pk))
+_FRAMEWORK = Relation("frameworks", _column(DockerImage.framework), _column(Framework.pk))
+_DOMAIN = Relation("domains", _column(DockerImage.domain), _column(Domain.pk))
+_LICENCE = Relation("licences", _column(DockerImage.licence), _column(Licence.pk))
+_LEAST_GENERATION = Relation(
+    "hardware", _column(DockerImage.min_hardware_generation), _column(Hardware.pk)
+)
+
+DOCKER = Resource(
+    "docker images",
+    "docker_images",
+    _column(DockerImage.pk),
+    # Neither user name nor password of the registry: who may not see them could guess them.
+    _numbered(DockerImage.pk)
+    | {
+        "name": _text(DockerImage.name),
+        "version": _text(DockerImage.version),
+        "url": _text(DockerImage.url),
+        "registry_url": _text(DockerImage.registry_url),
+        "cuda_version": _int(DockerImage.cuda_version),
+        "cuda_version.version": _text(CudaVersion.version, _CUDA),
+        "cuda_version.full_version": _text(CudaVersion.full_version, _CUDA),
+        "framework": _int(DockerImage.framework),
+        "framework.name": _text(Framework.name, _FRAMEWORK),
+        "framework.version": _text(Framework.version, _FRAMEWORK),
+        "domain": _int(DockerImage.domain),
+        "domain.name": _text(Domain.name, _DOMAIN),
+        "domain.description": _text(Domain.description, _DOMAIN),
+        "min_hardware_generation": _int(DockerImage.min_hardware_generation),
+        "min_hardware_generation.generation": _text(Hardware.generation, _LEAST_GENERATION),
+        "cpu": Field(Kind.BOOL, QueryString("({} = 1)", DockerImage.cpu)),
+        "licence": _int(DockerImage.licence),
+        "licence.name": _text(Licence.name, _LICENCE),
     },
 )
 

@@ -1,6 +1,7 @@
 """Jobs with all that an answer about them shows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,15 +18,18 @@ class FullJob(msgspec.Struct, frozen=True):
     outputs: list[OutputRow]
 
 
+_OUTPUT_COUNT = JOB_COLUMNS.index("output_count")
+_CLOCK = "SELECT epoch, gseq FROM hub_meta WHERE pk = 1"
+_COLUMNS = (*(f"j.{name}" for name in JOB_COLUMNS), "s.inputs", "s.parameters")
 _JOBS = (
-    f"SELECT {', '.join(f'j.{name}' for name in JOB_COLUMNS)}, s.inputs, s.parameters "
-    "FROM jobs j JOIN job_specs s ON s.pk = j.pk WHERE j.pk IN "
+    f"SELECT {', '.join(_COLUMNS)}, m.epoch, m.gseq FROM hub_meta m CROSS JOIN jobs j "
+    "JOIN job_specs s ON s.pk = j.pk WHERE m.pk = 1 AND j.pk IN "
 )
 _OUTPUTS = (
     f"SELECT {', '.join(f'o.{name}' for name in OUTPUT_COLUMNS)} FROM outputs o "
     "JOIN jobs j ON j.pk = o.job AND j.attempt = o.attempt WHERE o.deleted_us IS NULL AND o.job IN "
 )
-_CLOCK = "SELECT epoch, gseq FROM hub_meta WHERE pk = 1"
+_Rows = Sequence[tuple[Any, ...]]
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -41,19 +45,27 @@ async def snapshot(engine: Engine, pks: Sequence[int]) -> Snapshot:
     if not pks:
         ((epoch, gseq),) = await engine.fetch(_CLOCK)
         return Snapshot(epoch, gseq, [])
-    some = f"({marks(len(pks))})"
-    clock, rows, outputs = await engine.snapshot(
-        (_CLOCK, ()), (_JOBS + some, tuple(pks)), (f"{_OUTPUTS}{some} ORDER BY o.pk", tuple(pks))
-    )
+    of_all = (f"{_JOBS}({marks(len(pks))})", tuple(pks))
+    rows = await engine.fetch(*of_all)
+    # What most jobs show is in this one statement; a second one is of another moment.
+    if rows and not any(row[_OUTPUT_COUNT] for row in rows):
+        *_, epoch, gseq = rows[0]
+        return Snapshot(epoch, gseq, _full(pks, rows, []))
+    of_outputs = (f"{_OUTPUTS}({marks(len(pks))}) ORDER BY o.pk", tuple(pks))
+    clock, rows, outputs = await engine.snapshot((_CLOCK, ()), of_all, of_outputs)
+    ((epoch, gseq),) = clock
+    return Snapshot(epoch, gseq, _full(pks, rows, outputs))
+
+
+def _full(pks: Sequence[int], rows: _Rows, outputs: _Rows) -> list[FullJob]:
     shown: dict[int, list[OutputRow]] = {}
     for output in (OutputRow(*values) for values in outputs):
         shown.setdefault(output.job, []).append(output)
     found = {}
-    for *job, inputs, parameters in rows:
+    for *job, inputs, parameters, _, _ in rows:
         row = JobRow(*job)
         found[row.pk] = FullJob(row, SpecRow(row.pk, inputs, parameters), shown.get(row.pk, []))
-    epoch, gseq = clock[0]
-    return Snapshot(epoch, gseq, [found[pk] for pk in pks if pk in found])
+    return [found[pk] for pk in pks if pk in found]
 
 
 async def specs(engine: Engine, pks: Sequence[int]) -> list[SpecRow]:

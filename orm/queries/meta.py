@@ -1,6 +1,8 @@
 """The clock row: the epoch of this log, its newest number, and what it still holds."""
 
 import secrets
+from collections.abc import Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -15,6 +17,13 @@ class Clock(msgspec.Struct, frozen=True):
     epoch: str
     gseq: int
     floor: int
+
+
+class Told(StrEnum):
+    """The columns that say up to which event notifications were told, by each of the ways."""
+
+    PRINTED = "notified_gseq"
+    MAILED = "mailed_gseq"
 
 
 async def ensure(engine: Engine, now_us: int) -> Clock:
@@ -44,3 +53,18 @@ async def check_writable(engine: Engine) -> None:
     async with engine.transaction() as transaction:
         await transaction.fetch("UPDATE hub_meta SET gseq = gseq WHERE pk = 1")
         await transaction.rollback()
+
+
+async def told(engine: Engine, way: Told) -> int:
+    """Return the number of the newest event that was told in this way."""
+    ((gseq,),) = await engine.fetch(f"SELECT {way} FROM hub_meta WHERE pk = 1")
+    return int(gseq)
+
+
+async def set_told(engine: Engine, ways: Sequence[Told], gseq: int) -> None:
+    """Record that the events up to ``gseq`` were told in these ways; never moves one back."""
+    async with engine.transaction() as transaction:
+        for way in ways:
+            await transaction.fetch(
+                f"UPDATE hub_meta SET {way} = ? WHERE pk = 1 AND {way} < ?", (gseq, gseq)
+            )

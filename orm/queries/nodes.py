@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from orm.engine import Engine
+from orm.queries import slots
 from orm.queries.batch import marks
+from orm.queries.batch_postgres import NOW
 from orm.queries.shelf import KeptRow, Shelf
 from orm.tables import Node
 
@@ -24,14 +26,11 @@ class NodeRow(KeptRow, frozen=True):
 
 NODES = Shelf(Node, NodeRow, used_by="SELECT 1 FROM jobs WHERE node = ? LIMIT 1")
 
-CURRENT_JOBS = """
-SELECT node, min(pk) FROM jobs
-WHERE slot_until_us IS NOT NULL AND status IN ('RUNNING', 'CANCELED') AND node IN ({marks})
-GROUP BY node"""
-
+_WORKING = "AND status IN ('RUNNING', 'CANCELED') GROUP BY node"
 
 SEEN_AT_ONCE = 500
-SEEN = "UPDATE nodes SET last_seen_us = CASE pk {cases}END WHERE pk IN ({marks})"
+LOCK = "SELECT pk FROM nodes WHERE pk IN ({marks}) ORDER BY pk"
+SEEN = "UPDATE nodes SET last_seen_us = {now} - CASE pk {cases}END WHERE pk IN ({marks})"
 
 
 async def owner(engine: Engine, pk: int) -> int | None:
@@ -44,18 +43,28 @@ async def current_jobs(engine: Engine, pks: list[int]) -> dict[int, int]:
     """Return node -> its job, running or canceled and not given up yet; idle ones are left out."""
     if not pks:
         return {}
-    sql = CURRENT_JOBS.replace("{marks}", marks(len(pks)))
+    sql = slots.of_nodes(engine.kind, "node, min(pk)", len(pks), more=_WORKING)
     return dict(await engine.fetch(sql, tuple(pks)))
 
 
-async def seen(engine: Engine, moments: Mapping[int, int]) -> None:
-    """Store when nodes were last heard of: node -> microseconds; one statement for many."""
-    pks = sorted(moments)
+async def seen(engine: Engine, ago_us: Mapping[int, int], wall_us: int) -> None:
+    """Store when nodes were last heard of, by the database's clock where it has one.
+
+    Args:
+        engine: The database.
+        ago_us: Node -> how many microseconds ago; one statement stores many.
+        wall_us: The hub's clock.
+    """
+    pks = sorted(ago_us)
+    now, now_us = ("?", (wall_us,)) if engine.kind == "sqlite" else (NOW, ())
     for first in range(0, len(pks), SEEN_AT_ONCE):
         some = pks[first : first + SEEN_AT_ONCE]
-        sql = SEEN.format(
-            cases="WHEN ? THEN CAST(? AS BIGINT) " * len(some), marks=marks(len(some))
-        )
-        values = [value for pk in some for value in (pk, moments[pk])]
+        cases = "WHEN ? THEN CAST(? AS BIGINT) " * len(some)
+        sql = SEEN.format(now=now, cases=cases, marks=marks(len(some)))
+        values = [value for pk in some for value in (pk, ago_us[pk])]
         async with engine.transaction() as transaction:
-            await transaction.fetch(sql, (*values, *some))
+            # In the order of the batches, which lock nodes, too.
+            await transaction.fetch(
+                LOCK.format(marks=marks(len(some))) + transaction.row_lock, some
+            )
+            await transaction.fetch(sql, (*now_us, *values, *some))

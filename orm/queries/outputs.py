@@ -1,4 +1,4 @@
-"""Outputs: one by number or by name, many for a list, and which stored bytes none of them names."""
+"""Outputs: one by number or by name, many for a list, and which stored bytes nothing names."""
 
 from collections.abc import Sequence
 
@@ -37,9 +37,11 @@ async def some(engine: Engine, pks: Sequence[int]) -> list[OutputRow]:
 
 
 async def unused(engine: Engine, sha256s: Sequence[str]) -> list[str]:
-    """Return those of ``sha256s`` that no output has; a hidden output has its bytes still."""
+    """Return those of ``sha256s`` that no output has, hidden or not, and no late upload either."""
     if not sha256s:
         return []
-    sql = f"SELECT DISTINCT sha256 FROM outputs WHERE sha256 IN ({marks(len(sha256s))})"
-    used = {sha256 for (sha256,) in await engine.fetch(sql, tuple(sha256s))}
+    some = f"sha256 IN ({marks(len(sha256s))})"
+    parts = (f"SELECT sha256 FROM {table} WHERE {some}" for table in ("outputs", "quarantine"))
+    found = await engine.fetch(" UNION ".join(parts), (*sha256s, *sha256s))
+    used = {sha256 for (sha256,) in found}
     return [sha256 for sha256 in sha256s if sha256 not in used]

@@ -31,6 +31,10 @@ Check = Callable[[Source, Row, Row | None], Awaitable[None]]
 """
 
 
+Change = Columns | Callable[[Row], Columns]
+"""Columns as they shall be, or what returns them given the row as it is."""
+
+
 async def allow(source: Source, before: Row, after: Row | None) -> None:
     """Raise nothing: a ``Check`` for what may become anything."""
     del source, before, after
@@ -68,8 +72,16 @@ class Shelf(Generic[Row]):
         """Return all rows, oldest first: for tables that stay small."""
         return [self._row(*values) for values in await engine.fetch(f"{self._select} ORDER BY pk")]
 
-    async def add(self, engine: Engine, columns: Columns, note: Note[Row], now_us: int) -> Row:
-        """Store a row and return it.
+    async def add(
+        self,
+        engine: Engine,
+        columns: Columns,
+        note: Note[Row],
+        now_us: int,
+        *,
+        check: Check[Row] = allow,
+    ) -> Row:
+        """Store a row and return it; ``check`` is asked whether it may be what it is.
 
         Raises:
             NotUnique: another row has its key.
@@ -80,6 +92,7 @@ class Shelf(Generic[Row]):
                 (made,) = await self._table.insert(self._table(**columns)).returning(self._table.pk)
             row = await self._locked(transaction, made["pk"])
             assert row is not None
+            await check(transaction, row, row)
             await audit.append(transaction, note(None, row), now_us)
         return row
 
@@ -87,7 +100,7 @@ class Shelf(Generic[Row]):
         self,
         engine: Engine,
         pk: int,
-        columns: Columns,
+        columns: Change[Row],
         note: Note[Row],
         now_us: int,
         *,
@@ -103,11 +116,12 @@ class Shelf(Generic[Row]):
             before = await self._locked(transaction, pk)
             if before is None:
                 return None
-            after = msgspec.structs.replace(before, **columns)
+            new = columns(before) if callable(columns) else columns
+            after = msgspec.structs.replace(before, **new)
             await check(transaction, before, after)
             if after != before:
                 with translated():
-                    await self._table.update(dict(columns)).where(self._table.pk == pk)
+                    await self._table.update(dict(new)).where(self._table.pk == pk)
                 await audit.append(transaction, note(before, after), now_us)
         return after
 

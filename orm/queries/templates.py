@@ -6,11 +6,10 @@ import msgspec
 
 from orm.engine import Engine
 from orm.errors import NotUnique, translated
-from orm.postgres import Transaction as ServerTransaction
 from orm.queries import audit
+from orm.queries.accounts import Transaction
 from orm.queries.batch import in_order, marks
 from orm.rows import AuditEntry
-from orm.sqlite import Transaction as EmbeddedTransaction
 from orm.tables import JobTemplate
 
 VERSION_MAX = 2**31 - 1
@@ -18,7 +17,7 @@ TRIES = 20
 
 
 class TemplateRow(msgspec.Struct, frozen=True):
-    """A job template as it is stored; JSON columns are texts."""
+    """A job template as it is stored; JSON columns are texts. Only a meta-template has a graph."""
 
     pk: int
     name: str
@@ -26,7 +25,7 @@ class TemplateRow(msgspec.Struct, frozen=True):
     description: str
     scope: str
     domain: str | None
-    licence: str | None
+    licence: int | None
     contract: str
     creator: int | None
     created_us: int
@@ -39,14 +38,17 @@ class TemplateRow(msgspec.Struct, frozen=True):
     labels: str
     requirements: str
     timeout_s: int | None
+    silence_s: int | None
     max_tries: int
     priority: int
+    graph: str | None
 
 
 Note = Callable[[TemplateRow], Sequence[AuditEntry]]
 """What to write down about a change, given the template it is about."""
 
 COLUMNS = ", ".join(TemplateRow.__struct_fields__)
+_ADD_CHILD = "INSERT INTO template_children (template, child) VALUES (?, ?)"
 _BY_NAME = f"SELECT {COLUMNS} FROM job_templates WHERE name = ? AND deleted_us IS NULL"
 
 
@@ -67,6 +69,27 @@ async def by_name(engine: Engine, name: str, version: int | None = None) -> Temp
     return TemplateRow(*rows[0]) if rows else None
 
 
+class ContractRow(msgspec.Struct, frozen=True):
+    """What is asked of the templates of a contract: ``inputs`` is a JSON text."""
+
+    pk: int
+    contract: str
+    inputs: str
+
+
+async def of_contract(engine: Engine, name: str) -> list[ContractRow]:
+    """Return the active templates, oldest first, in whose contract ``name`` occurs at all.
+
+    Raises:
+        TooSlow: it takes too long.
+    """
+    sql = (
+        "SELECT pk, contract, inputs FROM job_templates "
+        "WHERE deleted_us IS NULL AND contract LIKE ? ORDER BY pk"
+    )
+    return [ContractRow(*row) for row in await engine.search(sql, (f"%{name}%",))]
+
+
 async def some(engine: Engine, pks: Sequence[int]) -> list[TemplateRow]:
     """Return templates ``pks`` in the order of ``pks``; those that are not there are left out."""
     if not pks:
@@ -75,39 +98,74 @@ async def some(engine: Engine, pks: Sequence[int]) -> list[TemplateRow]:
     return in_order(pks, [TemplateRow(*row) for row in await engine.fetch(sql, tuple(pks))])
 
 
-async def add(engine: Engine, draft: TemplateRow, note: Note) -> TemplateRow:
-    """Store ``draft`` and return it with its number.
+class Addition(msgspec.Struct, frozen=True):
+    """A template that is to be stored.
 
-    Version 0 stands for the next one of the name; numbers of deleted versions are not given again.
+    ``children`` are the numbers of the templates that its graph names; ``note`` says what to write
+    down about the stored one, ``note_hidden`` about one that it takes the place of.
+    """
+
+    draft: TemplateRow
+    note: Note
+    children: Sequence[int] = ()
+    note_hidden: Note | None = None
+
+
+async def add(engine: Engine, addition: Addition) -> TemplateRow:
+    """Store a template and return it with its number.
+
+    Version 0 stands for the next one of the name. Numbers of deleted versions are not given again,
+    except to one that may take another's place: those count from the highest active version.
 
     Raises:
-        NotUnique: an active template has this name and version, or there is no next one.
+        NotUnique: an active template has this name and version, and its place may not be taken; or
+            there is no next version.
+        StillReferenced: its licence or a child is not there any more.
     """
     for _ in range(TRIES):
         try:
-            return await _add(engine, draft, note)
+            return await _add(engine, addition)
         except NotUnique:
-            # Somebody else took the version that was the next one; the one after it does as well.
-            if draft.version:
+            # Somebody else took the version, or the place: the next version, or theirs, does too.
+            if addition.draft.version and addition.note_hidden is None:
                 raise
-    raise NotUnique(f"no version of {draft.name!r} was free")
+    raise NotUnique(f"no version of {addition.draft.name!r} was free")
 
 
-async def _add(engine: Engine, draft: TemplateRow, note: Note) -> TemplateRow:
+async def _add(engine: Engine, addition: Addition) -> TemplateRow:
+    draft = addition.draft
     async with engine.transaction() as transaction:
-        version = draft.version or await _next_version(transaction, draft.name)
+        version = draft.version or await _next_version(transaction, addition)
+        if draft.version and addition.note_hidden is not None:
+            await _hide(transaction, draft, addition.note_hidden)
         columns = {name: getattr(draft, name) for name in draft.__struct_fields__ if name != "pk"}
         with translated():
             (made,) = await JobTemplate.insert(
                 JobTemplate(**{**columns, "version": version})
             ).returning(JobTemplate.pk)
         row = msgspec.structs.replace(draft, pk=made["pk"], version=version)
-        await audit.append(transaction, note(row), row.created_us)
+        for child in addition.children:
+            await transaction.fetch(_ADD_CHILD, (row.pk, child))
+        await audit.append(transaction, addition.note(row), row.created_us)
     return row
 
 
-async def _next_version(transaction: EmbeddedTransaction | ServerTransaction, name: str) -> int:
+async def _hide(transaction: Transaction, draft: TemplateRow, note: Note) -> None:
+    """Hide the active template of the draft's name and version."""
+    sql = (
+        "UPDATE job_templates SET deleted_us = ? "
+        f"WHERE name = ? AND version = ? AND deleted_us IS NULL RETURNING {COLUMNS}"
+    )
+    hidden = await transaction.fetch(sql, (draft.created_us, draft.name, draft.version))
+    for values in hidden:
+        await audit.append(transaction, note(TemplateRow(*values)), draft.created_us)
+
+
+async def _next_version(transaction: Transaction, addition: Addition) -> int:
+    name = addition.draft.name
     sql = "SELECT coalesce(max(version), 0) FROM job_templates WHERE name = ?"
+    if addition.note_hidden is not None:
+        sql += " AND deleted_us IS NULL"
     ((highest,),) = await transaction.fetch(sql, (name,))
     if highest >= VERSION_MAX:
         raise NotUnique(f"the versions of {name!r} are used up")
@@ -141,7 +199,7 @@ async def remove(engine: Engine, pk: int, note: Note, now_us: int) -> TemplateRo
     """Remove template ``pk`` and return what it was, ``None`` when there is none.
 
     Raises:
-        StillReferenced: jobs were made from it.
+        StillReferenced: jobs were made from it, or the graph of another one names it.
     """
     async with engine.transaction() as transaction:
         removed = await transaction.fetch(

@@ -1,9 +1,10 @@
 """Tables: columns only; indexes and constraints are in the migrations."""
 
 from orm.tables.accounts import Audit, Token, User
-from orm.tables.jobs import Event, HubMeta, Job, JobSpec, Output
+from orm.tables.images import CudaVersion, DockerImage, Domain, Framework, Licence
+from orm.tables.jobs import Event, Execution, HubMeta, Job, JobSpec, Output, Quarantined
 from orm.tables.nodes import Hardware, Node
-from orm.tables.templates import JobTemplate, JobType
+from orm.tables.templates import JobContract, JobTemplate, JobType
 
 ALL = (
     HubMeta,
@@ -13,25 +14,41 @@ ALL = (
     Hardware,
     Node,
     JobType,
+    JobContract,
     JobTemplate,
     Job,
     JobSpec,
+    Execution,
     Output,
+    Quarantined,
     Event,
+    CudaVersion,
+    Framework,
+    Domain,
+    Licence,
+    DockerImage,
 )
 
 __all__ = [
     "ALL",
     "Audit",
+    "CudaVersion",
+    "DockerImage",
+    "Domain",
     "Event",
+    "Execution",
+    "Framework",
     "Hardware",
     "HubMeta",
     "Job",
+    "JobContract",
     "JobSpec",
     "JobTemplate",
     "JobType",
+    "Licence",
     "Node",
     "Output",
+    "Quarantined",
     "Token",
     "User",
 ]
