@@ -1,19 +1,61 @@
-"""The language of value types: read a type's text, write it, compare two types.
+"""The language of value types: what is written, and what it means.
 
 A type is written ``Name`` or ``Name<argument, ...>``; an argument is a type or a constant
 (``'text'``, ``5``, ``0.5``, ``@true``), and a constant is itself a type, with one value. The rules
-are those of UFDL's job types.
+are those of UFDL's job types. Here a text is read; which types there are, how one is written and
+how two compare stands in ``type_families``, of which words a text consists in ``type_tokens``.
 """
 
-import json
 import math
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
-import msgspec
+from hub.lifecycle.type_families import (
+    FAMILIES,
+    Constant,
+    Named,
+    TypeExpr,
+    canonical,
+    family,
+    is_abstract,
+    is_server_resident,
+    is_subtype,
+)
+from hub.lifecycle.type_tokens import (
+    WORD,
+    BadType,
+    Token,
+    UnknownType,
+    bad,
+    is_type_name,
+    legible,
+    names_in,
+    scan,
+    unknown,
+)
 
-from hub.errors import HubError, Kind
+__all__ = [
+    "MAX_NESTING",
+    "MAX_TEXT",
+    "NONE_REGISTERED",
+    "BadType",
+    "Constant",
+    "Named",
+    "TypeExpr",
+    "UnknownType",
+    "beyond_bound",
+    "canonical",
+    "is_abstract",
+    "is_server_resident",
+    "is_subtype",
+    "is_type_name",
+    "legible",
+    "names_in",
+    "parse",
+    "parse_stored",
+    "read_application",
+    "unsound_number",
+]
 
 MAX_TEXT = 1024
 """The longest type text, in characters."""
@@ -21,203 +63,173 @@ MAX_TEXT = 1024
 MAX_NESTING = 16
 """The deepest type: ``Array<Array<int>>`` has three levels."""
 
-
-class BadType(HubError):
-    """This text is not the text of a type.
-
-    Args:
-        detail: What is wrong with it.
-        position: Where, as an index into the text.
-    """
-
-    kind = Kind.INVALID
-    code = "bad_type"
-
-    def __init__(self, detail: str | None = None, *, position: int = 0) -> None:
-        self.position = position
-        super().__init__(detail)
+NONE_REGISTERED: frozenset[str] = frozenset()
 
 
-class UnknownType(BadType):
-    """No type has this name."""
+# Reading
 
 
-class Named(msgspec.Struct, frozen=True):
-    """A type by name with all of its arguments: any left out in the text is here as its bound."""
-
-    name: str
-    args: tuple["Named | Constant", ...] = ()
-
-
-class Constant(msgspec.Struct, frozen=True):
-    """The type of one value; ``of`` names its class, since to Python 1, 1.0 and True are equal."""
-
-    of: str
-    value: str | int | float | bool
-
-
-TypeExpr = Named | Constant
-
-
-class _Family(msgspec.Struct, frozen=True):
-    """A name of the language: what it is a kind of, and the bound of each of its parameters.
-
-    ``fewest`` is the least number of arguments once any are given; by default all of them.
-    """
-
-    parent: str | None
-    bounds: tuple[str, ...] = ()
-    fewest: int | None = None
-
-
-_FAMILIES = {
-    "UFDLType": _Family(None),
-    "UFDLJSONType": _Family("UFDLType"),
-    "FiniteJSONType": _Family("UFDLJSONType"),
-    "ValueType": _Family("UFDLJSONType"),
-    "str": _Family("ValueType"),
-    "int": _Family("ValueType"),
-    "float": _Family("ValueType"),
-    "bool": _Family("ValueType"),
-    "JSON": _Family("UFDLJSONType"),
-    "Array": _Family("UFDLJSONType", ("UFDLJSONType", "int"), fewest=1),
-    "Map": _Family("UFDLJSONType", ("UFDLJSONType",)),
-    "Nothing": _Family("FiniteJSONType"),
-    "BLOB": _Family("UFDLType", ("str",)),
-}
-
-
-# Reading and writing types
-
-
-def parse(text: str) -> TypeExpr:
+def parse(text: str, registered: frozenset[str] = NONE_REGISTERED) -> TypeExpr:
     """Read a type's text.
 
+    Args:
+        text: The type.
+        registered: Names that users gave to types of their own, which take no arguments. A
+            built-in type of the same name goes first.
+
     Raises:
-        UnknownType: A name in it is none of the language.
+        UnknownType: A name in it is neither of the language nor registered.
         BadType: It is not well formed, has a wrong number or kind of arguments, or is, in canonical
             text too, longer than ``MAX_TEXT`` or nested deeper than ``MAX_NESTING``.
     """
     if len(text) > MAX_TEXT:
-        raise _bad(text, f"longer than {MAX_TEXT} characters", MAX_TEXT)
-    return _parsed(text)
+        raise bad(text, f"longer than {MAX_TEXT} characters", MAX_TEXT)
+    return _parsed(text, _used(text, registered) if registered else registered)
 
 
-def canonical(expr: TypeExpr) -> str:
-    """Write a type in the one form in which it is stored; ``parse`` gives the same type back."""
-    match expr:
-        case Named(name, ()):
-            return name
-        case Named(name, args):
-            return f"{name}<{', '.join(map(canonical, args))}>"
-        case Constant("str", value):
-            return "'" + str(value).replace("'", "\\'") + "'"
-        case Constant("bool", value):
-            return "@true" if value else "@false"
-        case Constant(_, value):
-            return repr(value)
+@lru_cache(maxsize=4096)
+def parse_stored(text: str) -> TypeExpr:
+    """Read a text that was checked before it was stored.
+
+    Whatever is named in it was registered then, and is so now: a type that is in use stays.
+
+    Raises:
+        BadType: It was not checked.
+    """
+    return parse(text, names_in(text))
 
 
-def legible(text: str, *, limit: int = 80) -> str:
-    """Return a foreign text fit for a message: cut at ``limit`` characters, escaped if need be."""
-    start = text[:limit]
-    shown = start if start.isprintable() else json.dumps(start)[1:-1]
-    return shown + "…" if len(text) > limit else shown
+def read_application(text: str, noun: str) -> tuple[str, tuple[TypeExpr, ...]]:
+    """Read ``Name<argument, ...>`` where the name is not that of a type, but of another thing.
+
+    Args:
+        text: The whole of it.
+        noun: What the thing is called in the messages of errors.
+
+    Returns:
+        The name, whatever it is, and the types that are its arguments.
+
+    Raises:
+        BadType: It is longer than ``MAX_TEXT``, not well formed, or an argument is no type.
+    """
+    if len(text) > MAX_TEXT:
+        raise bad(text, f"longer than {MAX_TEXT} characters", MAX_TEXT, noun)
+    reader = _Reader(text, noun=noun)
+    kind, name, position = reader.take()
+    if kind != "name":
+        raise bad(text, "expected a name", position, noun)
+    args = reader.arguments(level=1)
+    reader.finish()
+    return name, args
 
 
-# In a text only the quote is escaped; any other backslash stands for itself.
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<name>[^\W\d]\w*)
-    | (?P<text>'(?:[^'\\]|\\'|\\(?!'))*')
-    | (?P<float>-?[0-9]+(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+))
-    | (?P<int>-?[0-9]+)
-    | (?P<flag>@(?:true|false)\b)
-    | (?P<sign>[<>,])
-    | (?P<end>\Z)
-    )""",
-    re.VERBOSE,
-)
+def _used(text: str, registered: frozenset[str]) -> frozenset[str]:
+    """Return which of the registered names this text needs: most texts need none.
+
+    What is read is remembered under these, and so does not depend on all the others.
+    """
+    words = WORD.findall(text)
+    return frozenset(word for word in words if word in registered and word not in FAMILIES)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str, registered: frozenset[str]) -> TypeExpr:
+    reader = _Reader(text, registered)
+    expr = reader.expression()
+    reader.finish()
+    if len(canonical(expr)) > MAX_TEXT:
+        raise bad(text, f"longer than {MAX_TEXT} characters in canonical text", 0)
+    return expr
 
 
 class _Reader:
     """Reads one text from left to right, always one token ahead."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._tokens = self._scan()
-        self.kind, self.token, self.position = next(self._tokens)
+    def __init__(
+        self, text: str, registered: frozenset[str] = NONE_REGISTERED, noun: str = "type"
+    ) -> None:
+        self._text = text
+        self._registered = registered
+        self._noun = noun
+        self._tokens = scan(text, noun)
+        self._kind, self._token, self._position = next(self._tokens)
 
-    def _scan(self) -> Iterator[tuple[str, str, int]]:
-        at, kind = 0, ""
-        while kind != "end":
-            found = _TOKEN.match(self.text, at)
-            if found is None or found.lastgroup is None:
-                blanks = len(self.text[at:]) - len(self.text[at:].lstrip())
-                raise _bad(self.text, "unexpected character", at + blanks)
-            kind, at = found.lastgroup, found.end()
-            yield kind, found[kind], found.start(kind)
-
-    def take(self) -> tuple[str, str, int]:
-        taken = self.kind, self.token, self.position
+    def take(self) -> Token:
+        taken = self._kind, self._token, self._position
         # Past the end there is only the end again.
-        self.kind, self.token, self.position = next(self._tokens, taken)
+        self._kind, self._token, self._position = next(self._tokens, taken)
         return taken
 
     def skip(self, sign: str) -> bool:
-        if found := self.token == sign and self.kind == "sign":
+        if found := self._token == sign and self._kind == "sign":
             self.take()
         return found
 
+    def finish(self) -> None:
+        if self._kind != "end":
+            raise self._bad("expected the end", self._position)
+
     def expression(self, level: int = 1) -> TypeExpr:
         if level > MAX_NESTING:
-            raise _bad(self.text, f"nested deeper than {MAX_NESTING} levels", self.position)
+            raise self._too_deep(self._position)
         kind, token, position = self.take()
         if kind in ("sign", "end"):
-            raise _bad(self.text, "expected a type", position)
+            raise self._bad("expected a type", position)
         if kind != "name":
-            return _constant(self.text, kind, token, position)
-        return _named(self.text, token, self._arguments(level), position, level)
+            return self._constant(kind, token, position)
+        return self._named(token, self.arguments(level), position, level)
 
-    def _arguments(self, level: int) -> tuple[TypeExpr, ...]:
+    def arguments(self, level: int) -> tuple[TypeExpr, ...]:
+        """Read what follows the name of a type at this level, if anything does."""
         if not self.skip("<"):
             return ()
         args = [self.expression(level + 1)]
         while self.skip(","):
             args.append(self.expression(level + 1))
         if not self.skip(">"):
-            raise _bad(self.text, "expected ',' or '>'", self.position)
+            raise self._bad("expected ',' or '>'", self._position)
         return tuple(args)
 
+    def _constant(self, kind: str, token: str, position: int) -> Constant:
+        match kind:
+            case "text":
+                if token.isprintable():
+                    return Constant("str", token[1:-1].replace("\\'", "'"))
+                raise self._bad("unprintable character in a text", position)
+            case "flag":
+                return Constant("bool", token == "@true")
+        number = int(token) if kind == "int" else float(token)
+        if problem := unsound_number(number):
+            raise self._bad(problem, position)
+        return Constant(kind, number)
 
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> TypeExpr:
-    reader = _Reader(text)
-    expr = reader.expression()
-    if reader.kind != "end":
-        raise _bad(text, "expected the end", reader.position)
-    if len(canonical(expr)) > MAX_TEXT:
-        raise _bad(text, f"longer than {MAX_TEXT} characters in canonical text", 0)
-    return expr
+    def _named(self, name: str, args: tuple[TypeExpr, ...], position: int, level: int) -> Named:
+        if level > MAX_NESTING:
+            raise self._too_deep(position)
+        if name not in FAMILIES and name not in self._registered:
+            raise unknown(self._text, name, position, self._noun)
+        known = family(name)
+        bounds = tuple(self._named(bound, (), position, level + 1) for bound in known.bounds)
+        fewest = len(bounds) if known.fewest is None else known.fewest
+        if args and not fewest <= len(args) <= len(bounds):
+            raise self._bad(f"{name} takes {len(bounds)} arguments, not {len(args)}", position)
+        if excess := beyond_bound(args, bounds):
+            raise self._bad(f"{excess}, the bound in {name}", position)
+        return Named(name, args + bounds[len(args) :])
+
+    def _too_deep(self, position: int) -> BadType:
+        return self._bad(f"nested deeper than {MAX_NESTING} levels", position)
+
+    def _bad(self, reason: str, position: int) -> BadType:
+        return bad(self._text, reason, position, self._noun)
 
 
-def _bad(text: str, reason: str, position: int) -> BadType:
-    detail = f'Error parsing type-string "{legible(text)}": {reason} at position {position}'
-    return BadType(detail, position=position)
-
-
-def _constant(text: str, kind: str, token: str, position: int) -> Constant:
-    match kind:
-        case "text":
-            if token.isprintable():
-                return Constant("str", token[1:-1].replace("\\'", "'"))
-            raise _bad(text, "unprintable character in a text", position)
-        case "flag":
-            return Constant("bool", token == "@true")
-    number = int(token) if kind == "int" else float(token)
-    if problem := unsound_number(number):
-        raise _bad(text, problem, position)
-    return Constant(kind, number)
+def beyond_bound(args: Iterable[TypeExpr], bounds: Iterable[TypeExpr]) -> str | None:
+    """Say which argument is no sub-type of its bound: ``float is no int``."""
+    for arg, bound in zip(args, bounds, strict=False):
+        if not is_subtype(arg, bound):
+            return f"{legible(canonical(arg))} is no {canonical(bound)}"
+    return None
 
 
 def unsound_number(number: float) -> str | None:
@@ -225,48 +237,3 @@ def unsound_number(number: float) -> str | None:
     if isinstance(number, int):
         return None if -(2**63) <= number < 2**63 else "an int of more than 64 bits"
     return None if math.isfinite(number) else "a number that is not finite"
-
-
-def _named(text: str, name: str, args: tuple[TypeExpr, ...], position: int, level: int) -> Named:
-    if level > MAX_NESTING:
-        raise _bad(text, f"nested deeper than {MAX_NESTING} levels", position)
-    family = _FAMILIES.get(name)
-    if family is None:
-        detail = f'Error parsing type-string "{legible(text)}": Unknown type-name "{legible(name)}"'
-        raise UnknownType(detail, position=position)
-    bounds = tuple(_named(text, bound, (), position, level + 1) for bound in family.bounds)
-    fewest = len(bounds) if family.fewest is None else family.fewest
-    if args and not fewest <= len(args) <= len(bounds):
-        raise _bad(text, f"{name} takes {len(bounds)} arguments, not {len(args)}", position)
-    for arg, bound in zip(args, bounds, strict=False):
-        if not is_subtype(arg, bound):
-            reason = f"{legible(canonical(arg))} is no {canonical(bound)}, the bound in {name}"
-            raise _bad(text, reason, position)
-    return Named(name, args + bounds[len(args) :])
-
-
-# Comparing types
-
-
-def is_subtype(a: TypeExpr, b: TypeExpr) -> bool:
-    """Say whether every value of ``a`` may stand where ``b`` is asked for.
-
-    The class of ``a`` must be that of ``b`` or below it, and each argument of ``a`` a sub-type of
-    ``b``'s: ``int`` is no ``float``, ``Array<'a'>`` is an ``Array<str>``, ``Array<int>`` is no
-    ``Array<int, 2>``.
-    """
-    match a, b:
-        case _, Constant():
-            return a == b
-        case Constant(of), Named(name):
-            return _descends(of, name)
-        case Named(below, fine), Named(above, coarse):
-            # Below its own class a type has no parameters to compare.
-            pairs = zip(fine, coarse, strict=True) if below == above else ()
-            return _descends(below, above) and all(is_subtype(x, y) for x, y in pairs)
-
-
-def _descends(name: str | None, ancestor: str) -> bool:
-    while name is not None and name != ancestor:
-        name = _FAMILIES[name].parent
-    return name == ancestor

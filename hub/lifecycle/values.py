@@ -28,6 +28,7 @@ _CALLED: dict[type, str] = {
     dict: "object",
 }
 _ANY = frozenset(_CALLED)
+_OBJECT = frozenset({dict})
 # JSON does not tell 1 from 1.0, and JavaScript writes both as 1: an int will do for a float.
 _ALLOWED: dict[str, frozenset[type]] = {
     "str": frozenset({str}),
@@ -38,15 +39,33 @@ _ALLOWED: dict[str, frozenset[type]] = {
     "Nothing": frozenset({type(None)}),
     "Array": frozenset({list}),
     "Map": frozenset({dict}),
+    "PK": frozenset({int}),
+    "Name": frozenset({str}),
+    "ServerResidentType": frozenset({int, dict}),
+    "JobOutput": frozenset({int}),
+    "Framework": _OBJECT,
+    "NamedServerType": _OBJECT,
+    "Dataset": _OBJECT,
+    "DockerImage": _OBJECT,
+    "Domain": _OBJECT,
+    "Hardware": _OBJECT,
+    "CUDAVersion": _OBJECT,
+    "PretrainedModel": _OBJECT,
     "BLOB": frozenset({str}),
+    "Compressed": frozenset({str}),
+    "Model": frozenset({str}),
 }
+_JSON = Named("JSON")
 
 
 def accepts(expr: TypeExpr, value: object, name: str = "value") -> str | None:
     """Check a decoded JSON value against a type.
 
-    The bytes of a BLOB come as base64 text (RFC 4648, section 4, with padding). The abstract types
-    above the values take any JSON. Ints have at most 64 bits, floats are finite, texts are Unicode.
+    What is not JSON, like a BLOB or a Model, comes as base64 text (RFC 4648, section 4, with
+    padding). A JobOutput comes as its number, by which a worker downloads it; any other thing that
+    the hub keeps as an object, into which is not looked. Whether there is a thing of a number or
+    name is not asked. The abstract types above all these take any JSON, and so does a type that
+    users registered. Ints have at most 64 bits, floats are finite, texts are Unicode.
 
     Args:
         expr: The type.
@@ -64,9 +83,15 @@ def accepts(expr: TypeExpr, value: object, name: str = "value") -> str | None:
         if misfit := _first_misfit(expr, members):
             return f"{name}{_path(levels, misfit[0])}: {misfit[1]}"
         levels.append(list(chain.from_iterable(map(_members, _containers(members)))))
-        if isinstance(expr, Named) and expr.name in ("Array", "Map"):
-            expr = expr.args[0]
+        expr = _member_type(expr)
     return None
+
+
+def _member_type(expr: TypeExpr) -> TypeExpr:
+    match expr:
+        case Named("Array" | "Map", (of, *_)):
+            return of
+    return _JSON
 
 
 def _containers(members: Iterable[object]) -> list[Any]:
@@ -147,8 +172,10 @@ def _unlike(expr: TypeExpr, value: object) -> str | None:
             return f"expected exactly {canonical(expr)}"
         case Named("Array", (_, Constant(_, size))), list() if len(value) != size:
             return f"expected {size} items, got {len(value)}"
-        case Named("BLOB"), str() if not _is_base64(value):
+        case Named("BLOB" | "Compressed" | "Model"), str() if not _is_base64(value):
             return "expected bytes as base64 text"
+        case Named("PK" | "JobOutput"), int() if value < 1:
+            return "expected a number from 1"
     return None
 
 
@@ -181,8 +208,10 @@ def _all_alike(expr: TypeExpr, values: Sequence[Any]) -> bool:
             return values.count(wanted) == len(values)
         case Named("Array", (_, Constant(_, size))):
             return set(map(len, values)) == {size}
-        case Named("BLOB"):
+        case Named("BLOB" | "Compressed" | "Model"):
             return all(map(_is_base64, values))
+        case Named("PK" | "JobOutput"):
+            return bool(min(values) >= 1)
     return True
 
 
