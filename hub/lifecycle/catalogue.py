@@ -1,16 +1,15 @@
-"""Rules of what is declared once and referred to for long: nodes, hardware, types, templates."""
+"""Rules of what is declared once and referred to for long: nodes, hardware, templates."""
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from hub.errors import Conflict, HubError, InvalidInput, Kind
+from hub.errors import Conflict, InvalidInput
+from hub.lifecycle.auditing import entry
 from hub.lifecycle.commands import Actor
 from orm.queries.hardware import HardwareRow
-from orm.queries.job_types import BUILT_IN, JobTypeRow, TypeTexts
 from orm.rows import AuditEntry
 
 REQUIRED = "This field is required."
@@ -25,21 +24,9 @@ class NodeInUse(Conflict):
 
 
 class HardwareInUse(Conflict):
-    """Nodes have this hardware generation."""
+    """Nodes have this hardware generation, or docker images need it."""
 
     code = "hardware_in_use"
-
-
-class JobTypeInUse(Conflict):
-    """A job template names this job type."""
-
-    code = "job_type_in_use"
-
-
-class BuiltIn(Conflict):
-    """This job type is built in: it keeps its name, and stays."""
-
-    code = "built_in"
 
 
 class TemplateExists(Conflict):
@@ -55,22 +42,21 @@ class TemplateDeleted(Conflict):
 
 
 class TemplateInUse(Conflict):
-    """Jobs were made from this template."""
+    """Jobs were made from this template, or it is a child in the graph of another one."""
 
     code = "template_in_use"
+
+
+class EmptyGraph(Conflict):
+    """This meta-template has no children: there would be nothing to do."""
+
+    code = "empty_graph"
 
 
 class NoChildren(Conflict):
     """This job template has no children whose notifications could be overridden."""
 
     code = "no_children"
-
-
-class NotificationUnsupported(HubError):
-    """This hub sends no print or e-mail notifications; web-socket ones, ``{}``, are always on."""
-
-    kind = Kind.INVALID
-    code = "notification_unsupported"
 
 
 # Members of a body
@@ -154,43 +140,6 @@ def covering(compute: float, known: Iterable[HardwareRow]) -> HardwareRow | None
     return None
 
 
-# Where a type is named
-
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'")
-_IDENTIFIER = re.compile(r"[^\W\d]\w*")
-
-
-def names_type(texts: TypeTexts, name: str) -> bool:
-    """Whether a template's interface or contract has the type as a whole word, not in quotes."""
-    return any(name in _IDENTIFIER.findall(_QUOTED.sub("", text)) for text in _type_texts(texts))
-
-
-def check_free(row: JobTypeRow, mentions: Iterable[TypeTexts]) -> None:
-    """Refuse to take away a name that others rely on.
-
-    Args:
-        row: The type whose name would go.
-        mentions: The texts of at least all templates in which the name occurs.
-
-    Raises:
-        BuiltIn: every hub has this type.
-        JobTypeInUse: a template names it.
-    """
-    if row.name in BUILT_IN:
-        raise BuiltIn(f"job type {row.name!r} is built in: it keeps its name, and stays")
-    for texts in mentions:
-        if names_type(texts, row.name):
-            raise JobTypeInUse(f"job template {texts.template} names {row.name!r}")
-
-
-def _type_texts(texts: TypeTexts) -> Iterator[str]:
-    yield texts.contract
-    for section in (texts.inputs, texts.parameters, texts.outputs):
-        for entry in msgspec.json.decode(section).values():
-            yield from entry.get("types", ())
-            yield from (entry[key] for key in ("type", "default_type") if key in entry)
-
-
 # The audit
 
 
@@ -201,16 +150,6 @@ def noted(
 
     def note(before: msgspec.Struct | None, after: msgspec.Struct | None) -> list[AuditEntry]:
         subject: Any = after if before is None else before
-        return [
-            AuditEntry(
-                *(actor.account, actor.session, actor.address, action, kind, subject.pk),
-                before=_json(before),
-                after=_json(after),
-            )
-        ]
+        return [entry(actor, action, kind, subject.pk, before, after)]
 
     return note
-
-
-def _json(row: msgspec.Struct | None) -> str | None:
-    return None if row is None else msgspec.json.encode(row).decode()

@@ -24,15 +24,44 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Create(Command, frozen=True, kw_only=True, gc=False):
-    """Make a job from a template whose interface already accepted its values (JSON texts)."""
+    """Make a job from a template whose interface already accepted its values (JSON texts).
+
+    ``notifications`` is what ``lifecycle.notifications.stored`` made of an override.
+    """
 
     template: int
     priority: int
     max_tries: int
+    silence_s: int
+    timeout_s: int | None
     description: str
     labels: str
     inputs: str
     parameters: str
+    members: tuple["Member", ...] = ()
+    notifications: str | None = None
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A job that is made together with a meta-job.
+
+    ``parent`` is the place of its own parent among the members, -1 for the meta-job itself; it
+    stands behind its parent. ``wires`` (JSON) tells which outputs of siblings it waits for.
+    """
+
+    parent: int
+    name: str
+    template: int
+    priority: int
+    max_tries: int
+    silence_s: int
+    timeout_s: int | None
+    description: str
+    labels: str
+    inputs: str
+    parameters: str
+    wires: str | None = None
+    notifications: str | None = None
 
 
 class Acquire(Command, frozen=True, kw_only=True, gc=False):
@@ -129,7 +158,19 @@ class HardDeleteOutput(Command, frozen=True, kw_only=True, gc=False):
     output: int
 
 
-class Touch(Command, frozen=True, kw_only=True, gc=False):
-    """Record that the holder was heard of at ``contact_us``: no event, no answer."""
+class Expire(Command, frozen=True, kw_only=True, gc=False):
+    """Look at a lease that has run out: extend it, or doubt, lose or end the run.
 
-    contact_us: int
+    ``attempt`` is the one that was seen to run out, ``seen_us`` when its node was last heard of in
+    any way; an idle node asks for other work. It changes nothing when that no longer holds.
+    """
+
+    attempt: int
+    seen_us: int = 0
+    is_idle: bool = False
+
+
+class Touch(Command, frozen=True, kw_only=True, gc=False):
+    """Record that the holder was heard of ``ago_us`` microseconds ago: no event, no answer."""
+
+    ago_us: int

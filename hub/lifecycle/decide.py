@@ -11,22 +11,29 @@ from msgspec.structs import replace
 
 from hub.errors import BadNodeId, NotFound
 from hub.lifecycle import commands as c
-from hub.lifecycle import leases, results
+from hub.lifecycle import creation, graphs, leases, liveness, results
+from hub.lifecycle.auditing import entry
+from hub.lifecycle.failures import TIMEOUT, UNKNOWN
 from hub.lifecycle.refusals import (
+    GraphMember,
     IllegalTransition,
     JobDeleted,
     JobHeld,
     JobTaken,
+    MetaJob,
     NodeBusy,
     NotYours,
     OutputsMissing,
 )
 from hub.lifecycle.states import FINAL, HELD, Action, Status, next_status
 from hub.lifecycle.world import Decision, Fact, World
-from orm.rows import AuditEntry, JobRow, SpecRow
+from orm.rows import AuditEntry, JobRow, last_holder
 
-CANCEL_TEXT = "Cancelled"
-"""What ``error_reason`` says of a canceled job: existing workers look for a text there."""
+OF_WORK = (
+    *(c.Acquire, c.Release, c.Start, c.Progress, c.Finish, c.Reset, c.Abort, c.Requeue),
+    c.AddOutput,
+)
+"""What is not done to a meta-job itself."""
 
 Rule = Callable[[Any, World, int], Decision]
 
@@ -37,46 +44,12 @@ def decide(command: c.Command, world: World, now_us: int) -> Decision:
     Raises:
         HubError: the command is refused and changes nothing.
     """
+    row = world.jobs.get(command.job)
+    if row is not None and row.children and isinstance(command, OF_WORK):
+        raise MetaJob(f"job {row.pk} is a meta-job: its {row.children} children do the work")
+    if row is not None and isinstance(command, c.RemoveOutput | c.HardDeleteOutput):
+        graphs.check_unawaited(row, command.output, world)
     return RULES[type(command)](command, world, now_us)
-
-
-def create(command: c.Create, world: World, now_us: int) -> Decision:
-    """Queue a new job."""
-    row = JobRow(
-        pk=world.fresh_job(),
-        template=command.template,
-        status=Status.QUEUED,
-        priority=command.priority,
-        description=command.description,
-        labels=command.labels,
-        creator=command.actor.account,
-        parent=None,
-        seq=0,
-        tseq=0,
-        attempt=0,
-        tries=0,
-        max_tries=command.max_tries,
-        num_exes=1,
-        node=None,
-        former_nodes="",
-        lease_session=None,
-        lease_granted_us=None,
-        last_contact_us=None,
-        slot_until_us=None,
-        progress=0.0,
-        progress_data=None,
-        output_count=0,
-        error=None,
-        created_us=now_us,
-        queued_us=now_us,
-        start_us=None,
-        end_us=None,
-        canceled_us=None,
-        modified_us=now_us,
-        deleted_us=None,
-    )
-    spec = SpecRow(row.pk, command.inputs, command.parameters)
-    return Decision(row, (Fact(Action.CREATE, None),), spec=spec)
 
 
 def acquire(command: c.Acquire, world: World, now_us: int) -> Decision:
@@ -91,7 +64,7 @@ def acquire(command: c.Acquire, world: World, now_us: int) -> Decision:
     if row.node is not None and row.status not in FINAL:
         raise JobHeld(row)
     _require(row, Action.ACQUIRE)
-    others = leases.superseded(world.slots_of(node, now_us), row, now_us)
+    others = liveness.superseded(world.slots_of(node, now_us), row, now_us)
     lost = [world.job(other.pk) for other, fact in others if fact.type == Action.LOST]
     return Decision(
         leases.granted(row, command.actor, now_us),
@@ -122,7 +95,14 @@ def start(command: c.Start, world: World, now_us: int) -> Decision:
         if other.pk != row.pk and other.status != Status.ACQUIRED:
             raise NodeBusy(row, other)
     status = _require(row, Action.START)
-    after = replace(row, status=status, start_us=now_us, last_contact_us=now_us, modified_us=now_us)
+    after = replace(
+        row,
+        status=status,
+        start_us=now_us,
+        deadline_us=leases.deadline_us(row, now_us),
+        last_contact_us=now_us,
+        modified_us=now_us,
+    )
     return Decision(after, (Fact(Action.START, row.status),))
 
 
@@ -140,22 +120,26 @@ def progress(command: c.Progress, world: World, now_us: int) -> Decision:
 
 
 def finish(command: c.Finish, world: World, now_us: int) -> Decision:
-    """End the run. A worker that lost the job, or whose job was canceled, changes nothing."""
+    """End the run. A worker whose run was taken, canceled or too long changes nothing."""
     row = world.job(command.job)
     if row.node != command.actor.node:
         unchanged = _unchanged_for_former_holder(row, command.actor)
-        return replace(unchanged, audit=audit(command, "jobs.finish_late", "job", row.pk))
-    if row.status == Status.CANCELED:
+        return replace(unchanged, audit=audit(command, "jobs.finish_late", row.pk))
+    if row.status == Status.CANCELED or row.error_name == TIMEOUT:
         return Decision(replace(row, slot_until_us=None))
-    action = Action.FINISH if command.error is None else Action.ERROR
+    error = command.error
+    if error is None:
+        error = graphs.missing_outputs(row, world)
+    action = Action.FINISH if error is None else Action.ERROR
     if row.status == {Action.FINISH: Status.COMPLETED, Action.ERROR: Status.FAILED}[action]:
         return Decision(row)
     status = _require(row, action)
     _require_outputs(command, world.visible(row))
     after = replace(
-        row,
+        leases.without_lease(row),
         status=status,
-        error=command.error,
+        error=error,
+        error_name=None if error is None else UNKNOWN,
         end_us=now_us,
         slot_until_us=None,
         last_contact_us=now_us,
@@ -175,6 +159,7 @@ def reset(command: c.Reset, world: World, now_us: int) -> Decision:
         row,
         status=status,
         error=None,
+        error_name=None,
         start_us=None,
         end_us=None,
         progress=0.0,
@@ -182,6 +167,8 @@ def reset(command: c.Reset, world: World, now_us: int) -> Decision:
         output_count=0,
         tries=row.tries + 1,
         num_exes=row.num_exes + 1,
+        queued_us=now_us,
+        lease_expires_us=now_us + leases.suspect_after_us(row),
         slot_until_us=leases.NO_END_US,
         last_contact_us=now_us,
         modified_us=now_us,
@@ -191,16 +178,20 @@ def reset(command: c.Reset, world: World, now_us: int) -> Decision:
 
 
 def abort(command: c.Abort, world: World, now_us: int) -> Decision:
-    """Take the job from its holder, whose lease is void from then on."""
+    """Take the job from its holder, also from one that was lost: its lease is void from then on."""
     row = _alive(world.job(command.job))
-    if row.status == Status.QUEUED:
+    if row.status == Status.QUEUED and row.lost_run is None:
         return Decision(row)
     _require(row, Action.ABORT)
+    is_lost = row.lost_run is not None
+    holder = last_holder(row) if is_lost else row.node
     return Decision(
-        leases.queued_again(row, now_us),
-        (Fact(Action.ABORT, row.status, detail={"from_node": row.node}),),
+        leases.given_up(replace(row, modified_us=now_us))
+        if is_lost
+        else leases.queued_again(row, now_us),
+        (Fact(Action.ABORT, row.status, detail={"from_node": holder}),),
         outputs=results.hidden(world.visible(row), now_us),
-        audit=audit(command, "jobs.abort", "job", row.pk, row.status, Status.QUEUED),
+        audit=audit(command, "jobs.abort", row.pk, row.status, Status.QUEUED),
     )
 
 
@@ -211,20 +202,13 @@ def cancel(command: c.Cancel, world: World, now_us: int) -> Decision:
         raise NotYours(f"only the creator of job {row.pk} or an administrator may cancel it")
     if row.status in FINAL:
         return Decision(row)
+    if row.parent is not None:
+        raise GraphMember(f"job {row.pk} belongs to job {row.root}: cancel that one")
     status = _require(row, Action.CANCEL)
-    was_running = row.status == Status.RUNNING
-    after = replace(
-        row,
-        status=status,
-        error=CANCEL_TEXT,
-        end_us=None,
-        canceled_us=now_us,
-        slot_until_us=now_us + leases.CANCEL_GRACE_US if was_running else None,
-        modified_us=now_us,
-    )
-    fact = Fact(Action.CANCEL, row.status)
     return Decision(
-        after, (fact,), audit=audit(command, "jobs.cancel", "job", row.pk, row.status, status)
+        leases.canceled(row, now_us),
+        (Fact(Action.CANCEL, row.status),),
+        audit=audit(command, "jobs.cancel", row.pk, row.status, status),
     )
 
 
@@ -232,6 +216,7 @@ def requeue(command: c.Requeue, world: World, now_us: int) -> Decision:
     """Queue a failed or canceled job for one more try."""
     row = _alive(world.job(command.job))
     _require(row, Action.REQUEUE)
+    graphs.check_goes_on(row, world)
     after = replace(
         leases.queued_again(row, now_us),
         max_tries=row.tries + 1,
@@ -241,7 +226,7 @@ def requeue(command: c.Requeue, world: World, now_us: int) -> Decision:
         after,
         (Fact(Action.REQUEUE, row.status),),
         outputs=results.hidden(world.visible(row), now_us),
-        audit=audit(command, "jobs.requeue", "job", row.pk, row.status, Status.QUEUED),
+        audit=audit(command, "jobs.requeue", row.pk, row.status, Status.QUEUED),
     )
 
 
@@ -251,8 +236,8 @@ def describe(command: c.Describe, world: World, now_us: int) -> Decision:
     if command.description is None or command.description == row.description:
         return Decision(row)
     after = replace(row, description=command.description, modified_us=now_us)
-    entry = audit(command, "jobs.update", "job", row.pk, row.description, command.description)
-    return Decision(after, (Fact("update", row.status),), audit=entry)
+    noted = audit(command, "jobs.update", row.pk, row.description, command.description)
+    return Decision(after, (Fact("update", row.status),), audit=noted)
 
 
 def destroy(command: c.Destroy, world: World, now_us: int) -> Decision:
@@ -260,11 +245,9 @@ def destroy(command: c.Destroy, world: World, now_us: int) -> Decision:
     row = world.job(command.job)
     if row.deleted_us is not None:
         return Decision(row)
-    if row.status in HELD:
-        raise JobTaken(row, "cancel it first")
-    after = replace(row, deleted_us=now_us, modified_us=now_us)
-    entry = audit(command, "jobs.destroy", "job", row.pk)
-    return Decision(after, (Fact("destroy", row.status),), audit=entry)
+    _check_unused(row, world)
+    noted = audit(command, "jobs.destroy", row.pk)
+    return Decision(leases.hidden(row, now_us), (Fact(Action.DESTROY, row.status),), audit=noted)
 
 
 def reinstate(command: c.Reinstate, world: World, now_us: int) -> Decision:
@@ -272,24 +255,23 @@ def reinstate(command: c.Reinstate, world: World, now_us: int) -> Decision:
     row = world.job(command.job)
     if row.deleted_us is None:
         return Decision(row)
-    after = replace(row, deleted_us=None, modified_us=now_us)
-    entry = audit(command, "jobs.reinstate", "job", row.pk)
-    return Decision(after, (Fact("reinstate", row.status),), audit=entry)
+    noted = audit(command, "jobs.reinstate", row.pk)
+    fact = Fact(Action.REINSTATE, row.status)
+    return Decision(leases.shown(row, now_us), (fact,), audit=noted)
 
 
 def hard_delete(command: c.HardDelete, world: World, now_us: int) -> Decision:
     """Remove the job and everything it produced; its events stay in the log, blank."""
     row = world.job(command.job)
-    if row.status in HELD:
-        raise JobTaken(row, "cancel it first")
+    _check_unused(row, world)
     if row.pk in world.parents:
         raise JobTaken(row, "other jobs belong to it, delete them first")
     return Decision(
         row,
-        (Fact("destroy", row.status, detail={"hard": True}, is_blank=True),),
+        (Fact(Action.DESTROY, row.status, detail={"hard": True}, is_blank=True),),
         removed_outputs=tuple(world.outputs_of(row.pk)),
         is_erased=True,
-        audit=audit(command, "jobs.hard_delete", "job", row.pk),
+        audit=audit(command, "jobs.hard_delete", row.pk),
     )
 
 
@@ -298,22 +280,21 @@ def touch(command: c.Touch, world: World, now_us: int) -> Decision:
     row = world.jobs.get(command.job)
     if row is None or row.node != command.actor.node:
         raise NotFound(f"node {command.actor.node} no longer holds job {command.job}")
-    return Decision(replace(row, last_contact_us=max(row.last_contact_us or 0, command.contact_us)))
+    heard_us = now_us - command.ago_us
+    return Decision(replace(row, last_contact_us=max(row.last_contact_us or 0, heard_us)))
 
 
 def audit(
-    command: c.Command,
-    action: str,
-    object_type: str,
-    pk: int,
-    before: str | None = None,
-    after: str | None = None,
+    command: c.Command, action: str, pk: int, before: str | None = None, after: str | None = None
 ) -> AuditEntry:
-    """Return the audit entry of a privileged act on object ``pk``."""
-    actor = command.actor
-    return AuditEntry(
-        actor.account, actor.session, actor.address, action, object_type, pk, before, after
-    )
+    """Return the audit entry of a privileged act on job ``pk``."""
+    return entry(command.actor, action, "job", pk, before, after)
+
+
+def _check_unused(row: JobRow, world: World) -> None:
+    if any(member.status in HELD for member in (row, *world.children_of(row.pk))):
+        raise JobTaken(row, "cancel it first")
+    graphs.check_may_go(row, world)
 
 
 def _require(row: JobRow, action: Action) -> Status:
@@ -346,7 +327,7 @@ def _require_outputs(command: c.Finish, there: list[Any]) -> None:
 
 
 RULES: dict[type[c.Command], Rule] = {
-    c.Create: create,
+    c.Create: creation.create,
     c.Acquire: acquire,
     c.Release: release,
     c.Start: start,
@@ -360,6 +341,7 @@ RULES: dict[type[c.Command], Rule] = {
     c.Destroy: destroy,
     c.Reinstate: reinstate,
     c.HardDelete: hard_delete,
+    c.Expire: liveness.expire,
     c.Touch: touch,
     c.AddOutput: results.add,
     c.RemoveOutput: results.remove,

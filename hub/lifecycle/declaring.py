@@ -1,6 +1,7 @@
 """What an administrator declares: the entries of a template, checked and made an interface."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,7 +17,14 @@ from hub.lifecycle.interface import (
     typed,
     untyped,
 )
-from hub.lifecycle.types import canonical, is_subtype, legible, parse
+from hub.lifecycle.types import (
+    NONE_REGISTERED,
+    canonical,
+    is_subtype,
+    legible,
+    parse,
+    parse_stored,
+)
 from hub.lifecycle.values import accepts
 
 MAX_ENTRIES = 256
@@ -39,21 +47,23 @@ def declare(
     inputs: Mapping[str, object],
     parameters: Mapping[str, object],
     outputs: Mapping[str, object],
+    registered: frozenset[str] = NONE_REGISTERED,
 ) -> Interface:
     """Make an interface of what an administrator sends, with every type in canonical text.
 
     An entry is the text of its one type, or an object with ``type`` or (not for outputs) ``types``,
     and ``help``; a parameter's may have ``default``, ``default_type`` (without it the first of the
-    types that takes the default) and ``const``.
+    types that takes the default) and ``const``. ``registered`` are the names of the types that
+    users registered.
 
     Raises:
         InvalidInput: With all faults, by field: ``{"parameters.size": ["..."]}``.
     """
     faults: dict[str, list[str]] = {}
     interface = Interface(
-        inputs=_each("inputs", inputs, _input, faults),
-        parameters=_each("parameters", parameters, _parameter, faults),
-        outputs=_each("outputs", outputs, _output, faults),
+        inputs=_each("inputs", inputs, partial(_input, registered), faults),
+        parameters=_each("parameters", parameters, partial(_parameter, registered), faults),
+        outputs=_each("outputs", outputs, partial(_output, registered), faults),
     )
     if faults:
         raise InvalidInput("This is no interface of a template", fields=faults)
@@ -93,14 +103,19 @@ def _each(
     made = {}
     for name, raw in entries.items():
         try:
-            _check_name(section, name)
+            check_name(section, name)
             made[name] = make(raw)
         except HubError as refusal:
             faults[f"{section}.{legible(name)}"] = [refusal.detail]
     return made
 
 
-def _check_name(section: str, name: str) -> None:
+def check_name(section: str, name: str) -> None:
+    """Refuse a name that an entry of ``inputs``, ``parameters`` or ``outputs`` cannot have.
+
+    Raises:
+        InvalidInput: it is blank, too long, or no good in the path of an output.
+    """
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
         raise InvalidInput(
             f"A name has 1 to {MAX_NAME} printable characters and no blank at either end"
@@ -110,16 +125,16 @@ def _check_name(section: str, name: str) -> None:
         raise InvalidInput("An output's name has no '/', and is not '.' or '..'")
 
 
-def _input(raw: object) -> InputSpec:
+def _input(registered: frozenset[str], raw: object) -> InputSpec:
     entry = _entry(raw, _Entry)
-    return InputSpec(types=_types(entry), help=entry.help)
+    return InputSpec(types=_types(entry, registered), help=entry.help)
 
 
-def _parameter(raw: object) -> ParameterSpec:
+def _parameter(registered: frozenset[str], raw: object) -> ParameterSpec:
     entry = _entry(raw, _ParameterEntry)
-    types = _types(entry)
+    types = _types(entry, registered)
     for text in types:
-        if not is_subtype(parse(text), _JSON):
+        if not is_subtype(parse_stored(text), _JSON):
             raise InvalidInput(f"A parameter is JSON, and {text} is not")
     if entry.default is UNSET:
         if entry.const is True or entry.default_type is not UNSET:
@@ -129,14 +144,14 @@ def _parameter(raw: object) -> ParameterSpec:
         types=types,
         help=entry.help,
         default=entry.default,
-        default_type=_default_type(entry, types),
+        default_type=_default_type(entry, types, registered),
         const=entry.const is True,
     )
 
 
-def _output(raw: object) -> OutputSpec:
+def _output(registered: frozenset[str], raw: object) -> OutputSpec:
     entry = _entry(raw, _OutputEntry)
-    return OutputSpec(type=canonical(parse(entry.type)), help=entry.help)
+    return OutputSpec(type=canonical(parse(entry.type, registered)), help=entry.help)
 
 
 def _entry(raw: object, form: type[_AnyEntry]) -> _AnyEntry:
@@ -151,7 +166,7 @@ def _entry(raw: object, form: type[_AnyEntry]) -> _AnyEntry:
     return entry
 
 
-def _types(entry: _Entry) -> list[str]:
+def _types(entry: _Entry, registered: frozenset[str]) -> list[str]:
     match entry.type, entry.types:
         case str() as text, UnsetType():
             texts = [text]
@@ -161,10 +176,11 @@ def _types(entry: _Entry) -> list[str]:
             raise InvalidInput("Give either type or types")
     if not 1 <= len(texts) <= MAX_TYPES:
         raise InvalidInput(f"An entry has 1 to {MAX_TYPES} types")
-    return list(dict.fromkeys(canonical(parse(text)) for text in texts))
+    return list(dict.fromkeys(canonical(parse(text, registered)) for text in texts))
 
 
-def _default_type(entry: _ParameterEntry, types: list[str]) -> str:
+def _default_type(entry: _ParameterEntry, types: list[str], registered: frozenset[str]) -> str:
     if isinstance(entry.default_type, UnsetType):
         return untyped("default", types, entry.default).type
-    return typed("default", types, TypedValue(entry.default, entry.default_type)).type
+    given = TypedValue(entry.default, entry.default_type)
+    return typed("default", types, given, registered).type

@@ -1,6 +1,7 @@
 """A template's interface: what its jobs take and give, and whether given values fit it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -8,7 +9,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from hub.errors import InvalidInput, ValuesRefused
-from hub.lifecycle.types import canonical, is_subtype, legible, parse
+from hub.lifecycle.types import (
+    NONE_REGISTERED,
+    canonical,
+    is_subtype,
+    legible,
+    parse,
+    parse_stored,
+)
 from hub.lifecycle.values import accepts
 
 
@@ -68,12 +76,20 @@ def bind(
     interface: Interface,
     input_values: Mapping[str, TypedValue],
     parameter_values: Mapping[str, TypedValue] | None = None,
+    registered: frozenset[str] = NONE_REGISTERED,
 ) -> Bound:
     """Check typed values against an interface; inputs that it does not name are dropped.
 
     The order of the checks is that of UFDL's create-job. Defaults are not added to the result.
 
+    Args:
+        interface: What the template says.
+        input_values: The inputs by name.
+        parameter_values: The parameters by name.
+        registered: The names of the types that users registered.
+
     Raises:
+        UnknownType: The type of any value, also of a dropped one, names a type that is not known.
         BadType: The type of any value, also of a dropped one, cannot be read.
         InvalidInput: A parameter without a default is missing.
         ValuesRefused: An input is missing, a parameter is constant or unknown, a type is not
@@ -81,8 +97,8 @@ def bind(
     """
     parameters = parameter_values or {}
     for given in chain(input_values.values(), parameters.values()):
-        parse(given.type)
-    return _bind(interface, input_values, parameters, typed)
+        parse(given.type, registered)
+    return _bind(interface, input_values, parameters, partial(typed, registered=registered))
 
 
 def bind_plain(
@@ -147,16 +163,21 @@ def _refuse_unknown(what: str, given: Mapping[str, object], specs: Mapping[str, 
         raise ValuesRefused(f"Unknown job {what}: {_listed(unknown, ', ')}")
 
 
-def typed(name: str, types: list[str], given: TypedValue) -> TypedValue:
+def typed(
+    name: str,
+    types: list[str],
+    given: TypedValue,
+    registered: frozenset[str] = NONE_REGISTERED,
+) -> TypedValue:
     """Return a value with its own type, which must be a sub-type of one of ``types``.
 
     Raises:
         BadType: Its type cannot be read.
         ValuesRefused: The type is not allowed, or the value does not fit it.
     """
-    expr = parse(given.type)
+    expr = parse(given.type, registered)
     text = canonical(expr)
-    if text not in types and not any(is_subtype(expr, parse(allowed)) for allowed in types):
+    if text not in types and not any(is_subtype(expr, above) for above in map(parse_stored, types)):
         raise ValuesRefused(f"'{name}' takes {_listed(types, ' or ')}, not {text}")
     if misfit := accepts(expr, given.value, name):
         raise ValuesRefused(f"'{name}' is no {text}: {misfit}")
@@ -170,7 +191,7 @@ def untyped(name: str, types: list[str], value: object) -> TypedValue:
         ValuesRefused: None of them does.
     """
     misfits = []
-    for allowed in map(parse, types):
+    for allowed in map(parse_stored, types):
         misfit = accepts(allowed, value, name)
         if misfit is None:
             return TypedValue(value=value, type=canonical(allowed))

@@ -8,24 +8,32 @@ from msgspec.structs import replace
 from hub.lifecycle.commands import Actor
 from hub.lifecycle.refusals import NotYours
 from hub.lifecycle.states import Action, Status, next_status
-from hub.lifecycle.world import Fact
-from orm.rows import JobRow
+from orm.rows import JobRow, last_holder
 
 SECOND_US = 1_000_000
 NO_END_US = 2**62
 """`slot_until_us` of a job that a node holds: the slot is taken until something ends it."""
 
-SILENT_RUN_US = 60 * SECOND_US
-"""A running job whose node takes another one is given up after this much silence."""
-
 CANCEL_GRACE_US = 30 * SECOND_US
 """A canceled run keeps its node's slot this long, or until the node finishes it."""
 
+CANCEL_TEXT = "Cancelled"
+"""What ``error_reason`` says of a canceled job: existing workers look for a text there."""
+
 FORMER_NODES_MAX = 32
+
+SUSPECT_SHARE = 12
+"""A node is suspect after this part of the silence that loses its job: 5 minutes of an hour."""
+
+
+def suspect_after_us(row: JobRow) -> int:
+    """Return how long a node may be silent before it is suspect."""
+    return row.silence_s * SECOND_US // SUSPECT_SHARE
 
 
 def granted(row: JobRow, actor: Actor, now_us: int) -> JobRow:
     """Return ``row`` as the actor's node gets it: a new attempt, a try counted."""
+    row = given_up(row)
     status = next_status(row.status, Action.ACQUIRE) or row.status
     return replace(
         row,
@@ -37,15 +45,57 @@ def granted(row: JobRow, actor: Actor, now_us: int) -> JobRow:
         lease_session=actor.session,
         lease_granted_us=now_us,
         last_contact_us=now_us,
+        lease_expires_us=now_us + suspect_after_us(row) if status == Status.ACQUIRED else None,
         slot_until_us=NO_END_US if status == Status.ACQUIRED else None,
         modified_us=now_us,
     )
 
 
+def canceled(row: JobRow, now_us: int) -> JobRow:
+    """Return ``row`` ended for good; a worker learns of it later and keeps its slot a while."""
+    return replace(
+        without_lease(given_up(row)),
+        status=Status.CANCELED,
+        error=CANCEL_TEXT,
+        error_name=None,
+        end_us=None,
+        canceled_us=now_us,
+        slot_until_us=now_us + CANCEL_GRACE_US if row.status == Status.RUNNING else None,
+        modified_us=now_us,
+    )
+
+
+def hidden(row: JobRow, now_us: int) -> JobRow:
+    """Return ``row`` deleted: neither lists nor nodes see it."""
+    return replace(row, deleted_us=now_us, modified_us=now_us)
+
+
+def shown(row: JobRow, now_us: int) -> JobRow:
+    """Return ``row`` back from deletion."""
+    return replace(row, deleted_us=None, modified_us=now_us)
+
+
+def given_up(row: JobRow) -> JobRow:
+    """Return ``row`` without a lost run that its node might have gone on with: it waits anew."""
+    if row.lost_run is None:
+        return row
+    return replace(row, lost_run=None, num_exes=row.num_exes + 1)
+
+
+def without_lease(row: JobRow) -> JobRow:
+    """Return ``row`` as one that the hub need not look at: nobody works on it."""
+    return replace(row, lease_expires_us=None, suspect_us=None, deadline_us=None)
+
+
+def deadline_us(row: JobRow, start_us: int) -> int | None:
+    """Return when a run that began at ``start_us`` has taken too long; ``None``: never."""
+    return None if row.timeout_s is None else start_us + row.timeout_s * SECOND_US
+
+
 def unheld(row: JobRow, now_us: int) -> JobRow:
     """Return ``row`` without its holder, who is remembered as a former one."""
     return replace(
-        row,
+        without_lease(row),
         node=None,
         former_nodes=_remember(row.former_nodes, row.node),
         lease_session=None,
@@ -54,6 +104,12 @@ def unheld(row: JobRow, now_us: int) -> JobRow:
         slot_until_us=None,
         modified_us=now_us,
     )
+
+
+def may_return(row: JobRow, node: int | None) -> bool:
+    """Whether ``node`` may go on with the run of this job that it lost."""
+    is_there = row.lost_run is not None and row.deleted_us is None
+    return is_there and node is not None and last_holder(row) == node
 
 
 def was_held_by(row: JobRow, node: int) -> bool:
@@ -97,37 +153,8 @@ def queued_again(row: JobRow, now_us: int) -> JobRow:
         end_us=None,
         canceled_us=None,
         error=None,
+        error_name=None,
         progress=0.0,
         progress_data=None,
         output_count=0,
     )
-
-
-def superseded(held: list[JobRow], row: JobRow, now_us: int) -> list[tuple[JobRow, Fact]]:
-    """Return what a sequential node gives up by taking ``row``: unstarted jobs, and silent runs.
-
-    An unstarted one costs no try; a run does, for work was done on it.
-    """
-    given_up = []
-    for other in held:
-        if other.pk == row.pk:
-            continue
-        if other.status == Status.ACQUIRED:
-            given_up.append(_given_up(other, Action.RELEASE, other.tries - 1, now_us))
-        elif other.status == Status.RUNNING and is_silent(other, now_us):
-            given_up.append(_given_up(other, Action.LOST, other.tries, now_us))
-    return given_up
-
-
-def is_silent(row: JobRow, now_us: int) -> bool:
-    """Whether the holder of a running job was not heard of for so long that it plainly stopped."""
-    return now_us - (row.last_contact_us or row.start_us or now_us) >= SILENT_RUN_US
-
-
-def _given_up(row: JobRow, action: Action, tries: int, now_us: int) -> tuple[JobRow, Fact]:
-    fact = Fact(action, row.status, detail={"reason": "superseded-by-self", "from_node": row.node})
-    if action == Action.RELEASE:
-        after = replace(unheld(row, now_us), status=Status.QUEUED, queued_us=now_us)
-    else:
-        after = queued_again(row, now_us)
-    return replace(after, tries=tries), fact

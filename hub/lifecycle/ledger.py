@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec.structs import astuple
 
 from channels.events import Event
@@ -33,6 +34,17 @@ WAITING_MAX = 10_000
 Waiting = tuple[Command, "asyncio.Future[Outcome]"]
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """A contact that is not stored yet: of whom, and when by the clock that never jumps."""
+
+    actor: Actor
+    at_s: float
+
+    def ago_us(self) -> int:
+        """Return how many microseconds ago it was."""
+        return round((clock.monotonic_s() - self.at_s) * 1_000_000)
+
+
 class Ledger:
     """Batches commands through a store; ``publish`` gets the events of each commit, in order."""
 
@@ -42,7 +54,7 @@ class Ledger:
         self._waiting: list[Waiting] = []
         self._news = asyncio.Event()
         self._is_open = True
-        self._contacts: dict[int, Touch] = {}
+        self._contacts: dict[int, Heard] = {}
 
     async def execute(self, command: Command) -> Outcome:
         """Return what ``command`` did, once it is durable.
@@ -67,7 +79,7 @@ class Ledger:
         Reads never write: it counts at once in this process's decisions, and is stored with the
         next ``flush_contacts``.
         """
-        self._contacts[job] = Touch(actor=actor, job=job, contact_us=clock.wall_us())
+        self._contacts[job] = Heard(actor, clock.monotonic_s())
 
     async def run(self) -> None:
         """Commit batch after batch until ``close``; what waits then is still committed."""
@@ -94,15 +106,19 @@ class Ledger:
 
     async def flush_contacts(self) -> None:
         """Write the contacts that no batch has carried yet."""
-        contacts = list(self._contacts.values())
-        answers = await asyncio.gather(*map(self.execute, contacts), return_exceptions=True)
-        for contact, answer in zip(contacts, answers, strict=True):
+        contacts = dict(self._contacts)
+        touches = [
+            Touch(actor=heard.actor, job=job, ago_us=heard.ago_us())
+            for job, heard in contacts.items()
+        ]
+        answers = await asyncio.gather(*map(self.execute, touches), return_exceptions=True)
+        for (job, contact), answer in zip(contacts.items(), answers, strict=True):
             # Until it is stored, it counts from memory; a newer one stays for the next time.
-            if not isinstance(answer, Unavailable) and self._contacts[contact.job] is contact:
-                del self._contacts[contact.job]
+            if not isinstance(answer, Unavailable) and self._contacts.get(job) is contact:
+                del self._contacts[job]
 
     async def _commit(self, waiting: list[Waiting]) -> None:
-        contacts = {job: contact.contact_us for job, contact in self._contacts.items()}
+        contacts = {job: heard.ago_us() for job, heard in self._contacts.items()}
         batch = Batch([command for command, _ in waiting], contacts, clock.wall_us())
         try:
             head = await self._store.run(batch.needs, batch.plan)

@@ -7,7 +7,10 @@ from msgspec.structs import replace
 
 from hub.errors import HubError
 from hub.lifecycle import commands as c
+from hub.lifecycle import executions
 from hub.lifecycle.decide import decide
+from hub.lifecycle.graphs import consequences
+from hub.lifecycle.liveness import revival
 from hub.lifecycle.states import Action
 from hub.lifecycle.world import Decision, Fact, World
 from orm.queries.batch import Draft, Loaded, Needs, Writes
@@ -23,6 +26,10 @@ TOUCHES_OUTPUTS = (
 )
 
 
+MOVES_QUIETLY = ("status", "slot_until_us", "lease_expires_us", "output_count")
+"""What a step without an event may change beyond what a report does."""
+
+
 class Outcome(msgspec.Struct, gc=False):
     """The answer to a command: the job after it, and where the log stood when it was committed."""
 
@@ -34,7 +41,10 @@ class Outcome(msgspec.Struct, gc=False):
 
 
 class Batch:
-    """Plans one batch: ``needs`` says what to load, ``plan`` decides and collects what to write."""
+    """Plans one batch: ``needs`` says what to load, ``plan`` decides and collects what to write.
+
+    ``contacts`` says of jobs how many microseconds ago their holders were heard of.
+    """
 
     def __init__(
         self, commands: Sequence[c.Command], contacts: dict[int, int], now_us: int
@@ -60,7 +70,8 @@ class Batch:
             ),
             outputs_of=tuple({m.job for m in self._commands if isinstance(m, TOUCHES_OUTPUTS)}),
             children_of=tuple({m.job for m in self._commands if isinstance(m, c.HardDelete)}),
-            new_jobs=sum(isinstance(command, c.Create) for command in self._commands),
+            ending=tuple({m.job for m in self._commands if isinstance(m, c.Finish)}),
+            new_jobs=sum(1 + len(m.members) for m in self._commands if isinstance(m, c.Create)),
             new_outputs=sum(isinstance(command, c.AddOutput) for command in self._commands),
         )
 
@@ -68,12 +79,13 @@ class Batch:
         """Decide every command in order of arrival; a refused one costs the others nothing."""
         now_us = self._now_us if loaded.now_us is None else loaded.now_us
         world = World(
-            [self._with_contact(row) for row in loaded.jobs],
+            [self._with_contact(row, now_us) for row in loaded.jobs],
             loaded.outputs,
             loaded.fresh_jobs,
             loaded.fresh_outputs,
             loaded.parents,
             loaded.nodes,
+            loaded.specs,
         )
         # As they were stored: a contact that was only remembered so far is written with the batch.
         before = {row.pk: row for row in loaded.jobs}
@@ -84,36 +96,62 @@ class Batch:
         _collect_rows(before, world, writes)
         return writes
 
-    def _with_contact(self, row: JobRow) -> JobRow:
-        heard_us = self._contacts.get(row.pk)
-        if heard_us is None or row.last_contact_us is None or heard_us <= row.last_contact_us:
+    def _with_contact(self, row: JobRow, now_us: int) -> JobRow:
+        ago_us = self._contacts.get(row.pk)
+        if ago_us is None or row.last_contact_us is None or not self._is_locked(row):
             return row
-        return replace(row, last_contact_us=heard_us)
+        heard_us = now_us - ago_us
+        return row if heard_us <= row.last_contact_us else replace(row, last_contact_us=heard_us)
+
+    def _is_locked(self, row: JobRow) -> bool:
+        """Whether nobody else can write the row: some are only looked at, and must not be."""
+        return row.pk in self.needs.jobs or row.node in self.needs.slots_of
 
     def _one(
         self, command: c.Command, world: World, writes: Writes, now_us: int
     ) -> Outcome | HubError:
+        alive = revival(command, world, now_us)
+        if alive is not None:
+            self._take(alive, world, writes, now_us)
         try:
             decision = decide(command, world, now_us)
         except HubError as refusal:
             return refusal
+        decision = self._take(decision, world, writes, now_us)
+        shown = world.visible(decision.job) if decision.job.output_count else []
+        return Outcome(decision.job, shown, decision.output, decision.removed_outputs)
+
+    def _take(self, decision: Decision, world: World, writes: Writes, now_us: int) -> Decision:
+        """Take over what was decided, and what follows from it for the graphs of its jobs."""
+        before = {row.pk: world.jobs.get(row.pk) for row in _rows(decision)}
         others = tuple(
-            (self._log(row, (fact,), writes, now_us), fact) for row, fact in decision.others
+            (self._log(row, (fact,), world, writes), fact) for row, fact in decision.others
         )
-        job = self._log(decision.job, decision.facts, writes, now_us)
-        decision = replace(decision, job=job, others=others)
+        job = self._log(decision.job, decision.facts, world, writes)
+        members = tuple(
+            (self._log(row, (fact,), world, writes), fact) for row, fact in decision.members
+        )
+        decision = replace(decision, job=job, others=others, members=members)
         if decision.is_erased:
             self._blank(job.pk, writes)
         world.apply(decision)
         _collect_rest(decision, writes)
-        shown = world.visible(job) if job.output_count else []
-        return Outcome(job, shown, decision.output, decision.removed_outputs)
+        for row, fact in (*others, *((job, fact) for fact in decision.facts[-1:])):
+            if row.root is not None and not decision.is_erased:
+                for step in consequences(before[row.pk], row, fact.type, world, now_us):
+                    self._take(step, world, writes, now_us)
+        return decision
 
-    def _log(self, row: JobRow, facts: tuple[Fact, ...], writes: Writes, now_us: int) -> JobRow:
+    def _log(self, row: JobRow, facts: tuple[Fact, ...], world: World, writes: Writes) -> JobRow:
+        before = world.jobs.get(row.pk)
         for fact in facts:
-            row, draft = drafted(row, fact, now_us)
+            row, draft = drafted(row, fact, writes.now_us)
             writes.drafts.append(draft)
             self.descriptions.append("" if fact.is_blank else row.description)
+            if fact.body is None:
+                for step in executions.steps(before, row, fact.type, writes.now_us):
+                    key = (step.job, step.number)
+                    writes.executions[key] = executions.merged(writes.executions.get(key), step)
         return row
 
     def _blank(self, job: int, writes: Writes) -> None:
@@ -122,6 +160,10 @@ class Batch:
             if draft.job == job:
                 writes.drafts[n] = replace(draft, type="void", data="{}")
                 self.descriptions[n] = ""
+
+
+def _rows(decision: Decision) -> list[JobRow]:
+    return [decision.job, *(row for row, _ in (*decision.others, *decision.members))]
 
 
 def drafted(row: JobRow, fact: Fact, now_us: int) -> tuple[JobRow, Draft]:
@@ -169,8 +211,9 @@ def _data(row: JobRow, fact: Fact) -> str:
 
 
 def _collect_rest(decision: Decision, writes: Writes) -> None:
-    if decision.spec is not None:
-        writes.specs.append(decision.spec)
+    writes.specs.extend(decision.specs)
+    if decision.filled is not None:
+        writes.filled[decision.filled.pk] = decision.filled
     if decision.is_erased:
         writes.erased.append(decision.job.pk)
     if decision.audit is not None:
@@ -195,4 +238,4 @@ def _collect_rows(before: dict[int, JobRow], world: World, writes: Writes) -> No
 
 
 def _only_reported(old: JobRow, row: JobRow) -> bool:
-    return old.status == row.status and old.slot_until_us == row.slot_until_us
+    return all(getattr(old, name) == getattr(row, name) for name in MOVES_QUIETLY)

@@ -80,6 +80,18 @@ class JobTaken(Conflict):
         super().__init__(f"{reason}; {_standing(row)}")
 
 
+class MetaJob(Conflict):
+    """This is a meta-job: its children do the work, ask for them."""
+
+    code = "meta_job"
+
+
+class GraphMember(Conflict):
+    """This job is part of a graph, which decides that."""
+
+    code = "graph_member"
+
+
 class RunOver(Conflict):
     """The job began another run while these bytes came."""
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from hub.lifecycle import commands as c
-from hub.lifecycle.leases import SECOND_US
+from hub.lifecycle.auditing import entry
+from hub.lifecycle.leases import SECOND_US, may_return, was_held_by
 from hub.lifecycle.refusals import (
     IllegalTransition,
     NotYours,
@@ -45,6 +46,13 @@ def check_may_ever_add(actor: c.Actor) -> None:
 def run_of(row: JobRow) -> tuple[int, int]:
     """Return which run the job is in: a reset begins another one of the same attempt."""
     return row.attempt, row.num_exes
+
+
+def is_too_late(row: JobRow, actor: c.Actor) -> bool:
+    """Whether the actor's node had the job once, and neither has it now nor may get it back."""
+    if actor.node is None or row.node == actor.node:
+        return False
+    return was_held_by(row, actor.node) and not may_return(row, actor.node)
 
 
 def check_may_add(row: JobRow, actor: c.Actor, now_us: int) -> None:
@@ -93,9 +101,9 @@ def add(command: c.AddOutput, world: World, now_us: int) -> Decision:
         row, output_count=len(there) + 1, last_contact_us=_contact(row, command, now_us)
     )
     by_admin = command.actor.node is None
-    entry = _audit(command, "job_outputs.add", output) if by_admin else None
-    fact = _fact(row, "added", output)
-    return Decision(after, (fact,), outputs=(output,), output=output, audit=entry)
+    noted = _audit(command, "job_outputs.add", output) if by_admin else None
+    fact = told(row, "added", output)
+    return Decision(after, (fact,), outputs=(output,), output=output, audit=noted)
 
 
 def remove(command: c.RemoveOutput, world: World, now_us: int) -> Decision:
@@ -107,8 +115,8 @@ def remove(command: c.RemoveOutput, world: World, now_us: int) -> Decision:
     (gone,) = hidden([output], now_us)
     is_shown = output.attempt == row.attempt
     after = replace(row, output_count=row.output_count - is_shown)
-    entry = _audit(command, "job_outputs.destroy", output)
-    return Decision(after, (_fact(row, "hidden", gone),), outputs=(gone,), output=gone, audit=entry)
+    noted = _audit(command, "job_outputs.destroy", output)
+    return Decision(after, (told(row, "hidden", gone),), outputs=(gone,), output=gone, audit=noted)
 
 
 def reinstate(command: c.ReinstateOutput, world: World, now_us: int) -> Decision:
@@ -127,8 +135,8 @@ def reinstate(command: c.ReinstateOutput, world: World, now_us: int) -> Decision
         raise OutputExists(f"output {twins[0].pk} has the same name and type by now")
     back = replace(output, deleted_us=None)
     after = replace(row, output_count=row.output_count + (output.attempt == row.attempt))
-    entry = _audit(command, "job_outputs.reinstate", output)
-    return Decision(after, (_fact(row, "shown", back),), outputs=(back,), output=back, audit=entry)
+    noted = _audit(command, "job_outputs.reinstate", output)
+    return Decision(after, (told(row, "shown", back),), outputs=(back,), output=back, audit=noted)
 
 
 def hard_delete(command: c.HardDeleteOutput, world: World, now_us: int) -> Decision:
@@ -138,7 +146,7 @@ def hard_delete(command: c.HardDeleteOutput, world: World, now_us: int) -> Decis
     is_shown = output.deleted_us is None and output.attempt == row.attempt
     return Decision(
         replace(row, output_count=row.output_count - is_shown),
-        (_fact(row, "removed", output),),
+        (told(row, "removed", output),),
         output=replace(output, deleted_us=output.deleted_us or now_us),
         removed_outputs=(output,),
         audit=_audit(command, "job_outputs.hard_delete", output),
@@ -159,13 +167,11 @@ def _contact(row: JobRow, command: c.Command, now_us: int) -> int | None:
     return now_us if command.actor.node is not None else row.last_contact_us
 
 
-def _fact(row: JobRow, change: str, output: OutputRow) -> Fact:
+def told(row: JobRow, change: str, output: OutputRow) -> Fact:
+    """Return what the log says of a change to an output of a job."""
     about = {"pk": output.pk, "name": output.name, "type": output.type, "size": output.size}
     return Fact("output", row.status, detail={"output": {**about, "change": change}})
 
 
 def _audit(command: c.Command, action: str, output: OutputRow) -> AuditEntry:
-    actor = command.actor
-    return AuditEntry(
-        actor.account, actor.session, actor.address, action, "job_output", output.pk, output.name
-    )
+    return entry(command.actor, action, "job_output", output.pk, output.name)

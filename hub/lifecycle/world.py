@@ -27,7 +27,11 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """The outcome of one command: rows as they will be, facts for the log and the audit."""
+    """The outcome of one command: rows as they will be, facts for the log and the audit.
+
+    ``others`` happened before the job's own facts, ``members`` are jobs made with it; ``filled`` is
+    what a waiting job was created with once it has all its inputs.
+    """
 
     job: JobRow
     facts: tuple[Fact, ...] = ()
@@ -35,7 +39,9 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     outputs: tuple[OutputRow, ...] = ()
     output: OutputRow | None = None
     removed_outputs: tuple[OutputRow, ...] = ()
-    spec: SpecRow | None = None
+    members: tuple[tuple[JobRow, Fact], ...] = ()
+    specs: tuple[SpecRow, ...] = ()
+    filled: SpecRow | None = None
     is_erased: bool = False
     audit: AuditEntry | None = None
 
@@ -51,13 +57,18 @@ class World:
         fresh_outputs: Iterable[int] = (),
         parents: Iterable[int] = (),
         nodes: Iterable[int] = (),
+        specs: Iterable[SpecRow] = (),
     ) -> None:
-        self.jobs = {row.pk: row for row in jobs}
+        self.jobs: dict[int, JobRow] = {}
+        self._members: dict[int, set[int]] = {}
+        for row in jobs:
+            self._put(row)
         self.outputs: dict[int, dict[int, OutputRow]] = {}
         for output in outputs:
             self.outputs.setdefault(output.job, {})[output.pk] = output
         self.parents = frozenset(parents)
         self.nodes = frozenset(nodes)
+        self.specs = {spec.pk: spec for spec in specs}
         self._fresh_jobs = iter(fresh_jobs)
         self._fresh_outputs = iter(fresh_outputs)
         self._new_jobs: set[int] = set()
@@ -74,6 +85,10 @@ class World:
         if row is None or pk in self._new_jobs:
             raise NotFound(f"there is no job {pk}")
         return row
+
+    def children_of(self, pk: int) -> list[JobRow]:
+        """Return the members of meta-job ``pk`` as they are now, oldest first."""
+        return [self.jobs[child] for child in sorted(self._members.get(pk, ()))]
 
     def output(self, job: int, pk: int) -> OutputRow:
         """Return output ``pk`` of ``job``, hidden or not.
@@ -120,12 +135,26 @@ class World:
 
     def apply(self, decision: Decision) -> None:
         """Take over what a decision changed."""
-        self.jobs[decision.job.pk] = decision.job
-        self.jobs.update((row.pk, row) for row, _ in decision.others)
+        self._put(decision.job)
+        for row, _ in (*decision.others, *decision.members):
+            self._put(row)
+        self.specs.update((spec.pk, spec) for spec in decision.specs)
+        if decision.filled is not None:
+            self.specs[decision.filled.pk] = decision.filled
         for output in decision.outputs:
             self.outputs.setdefault(output.job, {})[output.pk] = output
         for output in decision.removed_outputs:
             self.outputs.get(output.job, {}).pop(output.pk, None)
         if decision.is_erased:
-            del self.jobs[decision.job.pk]
-            self.outputs.pop(decision.job.pk, None)
+            self._drop(decision.job)
+
+    def _put(self, row: JobRow) -> None:
+        self.jobs[row.pk] = row
+        if row.parent is not None:
+            self._members.setdefault(row.parent, set()).add(row.pk)
+
+    def _drop(self, row: JobRow) -> None:
+        del self.jobs[row.pk]
+        self.outputs.pop(row.pk, None)
+        if row.parent is not None:
+            self._members[row.parent].discard(row.pk)

@@ -10,13 +10,26 @@ from hub.errors import HubError
 from hub.lifecycle import commands as c
 from hub.lifecycle.planner import Batch, Outcome
 from orm.queries import audit
-from orm.queries.batch import CHANGING, REPORTED, Loaded, Needs, Plan, Writes, values
-from orm.rows import AuditEntry, JobRow, OutputRow
+from orm.queries.batch import (
+    CHANGING,
+    REPORTED,
+    Loaded,
+    Needs,
+    Plan,
+    Writes,
+    copies,
+    may_return,
+    needs_outputs,
+    values,
+    waiting,
+)
+from orm.rows import AuditEntry, ExecutionRow, JobRow, OutputRow, SpecRow
 from tests.folding import Story
 
 NOW_US = 1_700_000_000_000_000
 SECOND_US = 1_000_000
 
+HUB = c.Actor(account=None)
 ADMIN = c.Actor(account=1, is_admin=True)
 CREATOR = c.Actor(account=20)
 STRANGER = c.Actor(account=30)
@@ -25,6 +38,8 @@ JOB: dict[str, Any] = {
     "template": 1,
     "priority": 100,
     "max_tries": 3,
+    "silence_s": 3_600,
+    "timeout_s": None,
     "description": "",
     "labels": "{}",
     "inputs": "{}",
@@ -54,6 +69,8 @@ class MemoryBatches:
 
     def __init__(self) -> None:
         self.jobs: dict[int, JobRow] = {}
+        self.specs: dict[int, SpecRow] = {}
+        self.executions: dict[tuple[int, int], ExecutionRow] = {}
         self.outputs: dict[int, OutputRow] = {}
         self.events: list[dict[str, Any]] = []
         self.audits: list[tuple[Any, ...]] = []
@@ -67,21 +84,24 @@ class MemoryBatches:
 
     def load(self, needs: Needs) -> Loaded:
         """Return what a batch asks for."""
-        jobs = [
-            row
-            for row in self.jobs.values()
-            if row.pk in needs.jobs
-            or (row.slot_until_us is not None and row.node in needs.slots_of)
-        ]
-        seen = {*needs.outputs_of, *(row.pk for row in jobs if row.output_count)}
+        asked = [row for row in self.jobs.values() if row.pk in needs.jobs]
+        nodes = {*needs.slots_of, *may_return(asked)}
+        asked += [r for r in self.jobs.values() if r.slot_until_us is not None and r.node in nodes]
+        roots = {row.root for row in asked if row.root is not None}
+        asked += [row for row in self.jobs.values() if row.root in roots]
+        jobs = list({row.pk: row for row in asked}.values())
+        seen = {*needs.outputs_of, *(row.pk for row in jobs if needs_outputs(row))}
+        outputs = [output for output in self.outputs.values() if output.job in seen]
+        new_outputs = needs.new_outputs + copies(jobs, outputs, needs)
         return Loaded(
             jobs=jobs,
-            outputs=[output for output in self.outputs.values() if output.job in seen],
+            outputs=outputs,
             parents=[row.parent for row in self.jobs.values() if row.parent in needs.children_of],
             nodes=[node for node in needs.slots_of if node in self.nodes],
             fresh_jobs=range(self._last_job + 1, self._last_job + 1 + needs.new_jobs),
-            fresh_outputs=range(self._last_output + 1, self._last_output + 1 + needs.new_outputs),
+            fresh_outputs=range(self._last_output + 1, self._last_output + 1 + new_outputs),
             now_us=None,
+            specs=[self.specs[pk] for pk in waiting(jobs)],
         )
 
     def write(self, writes: Writes) -> int:
@@ -90,9 +110,13 @@ class MemoryBatches:
             for row in rows:
                 seen = dict(zip(names, values(row, names), strict=True))
                 self.jobs[row.pk] = replace(self.jobs[row.pk], **seen)
+        self.specs |= {spec.pk: spec for spec in writes.specs} | writes.filled
         for row in writes.created:
             self.jobs[row.pk] = row
             self._last_job = max(self._last_job, row.pk)
+        for key, step in writes.executions.items():
+            known = self.executions.get(key, step)
+            self.executions[key] = replace(step, attempt=max(known.attempt, step.attempt))
         self._write_outputs(writes)
         for draft in writes.drafts:
             self.events.append({"gseq": len(self.events) + 1, **asdict(draft)})
@@ -115,6 +139,7 @@ class MemoryBatches:
     def _erase(self, pk: int) -> None:
         """Remove the job and blank its events but the last, which says that it was removed."""
         del self.jobs[pk]
+        self.executions = {key: row for key, row in self.executions.items() if key[0] != pk}
         *blank, _ = [event for event in self.events if event["job"] == pk]
         for event in blank:
             event |= {"type": "void", "data": "{}"}
@@ -132,6 +157,7 @@ class MemoryBatches:
             jobs=[asdict(row) for row in self.jobs.values()],
             events=self.events,
             outputs=[asdict(row) for row in self.outputs.values()],
+            executions=[asdict(row) for _, row in sorted(self.executions.items())],
             audit=audits,
         )
 
@@ -154,6 +180,24 @@ class Desk(msgspec.Struct):
         if isinstance(outcome, HubError):
             raise outcome
         return outcome
+
+    def look(self) -> None:
+        """Do what the hub does every other second: look at all leases that have run out."""
+        rows = self.store.jobs.values()
+        due = [row for row in rows if _is_due(row.lease_expires_us, self.now_us)]
+        due += [row for row in rows if _is_due(row.deadline_us, self.now_us)]
+        self.together([c.Expire(actor=HUB, job=row.pk, attempt=row.attempt) for row in due])
+
+    def poll(self, node: int) -> None:
+        """Let ``node`` ask for free jobs, and the hub look at what it holds."""
+        held = [row for row in self.store.jobs.values() if row.node == node]
+        self.together(
+            [c.Expire(actor=HUB, job=r.pk, attempt=r.attempt, is_idle=True) for r in held]
+        )
+
+
+def _is_due(moment_us: int | None, now_us: int) -> bool:
+    return moment_us is not None and moment_us <= now_us
 
 
 def new_desk() -> Desk:

@@ -10,6 +10,11 @@ import msgspec
 
 SECOND_US = 1_000_000
 FINAL = ("COMPLETED", "CANCELED")
+HELD = ("ACQUIRED", "RUNNING")
+SILENCE_US = 3_600 * SECOND_US
+DOUBT_US = SILENCE_US // 12
+TIMEOUT_S = 5_000
+"""Of every job here: silence that loses it, the part of it that raises doubts, longest run."""
 
 
 class Ask(NamedTuple):
@@ -25,39 +30,62 @@ class Ask(NamedTuple):
     run: tuple[int, int] = (0, 0)
 
 
+class Run(NamedTuple):
+    """What a node that lost a run finds again if it calls before anybody else got the job."""
+
+    node: int
+    start_us: int
+    progress: float
+    outputs: dict[str, float]
+
+
 class Job(msgspec.Struct):
-    """A job as its story makes it; ``outputs`` are the visible ones of the present attempt."""
+    """A job as its story makes it; ``outputs`` are the visible ones of the present attempt.
+
+    ``look_us`` is when the hub looks at its holder next.
+    """
 
     status: str = "QUEUED"
     holder: int | None = None
     former: set[int] = set()
     attempt: int = 0
     tries: int = 0
+    max_tries: int = 3
     runs: int = 1
     progress: float = 0.0
     error: str | None = None
     outputs: dict[str, float] = {}
     events: int = 1
     heard_us: int = 0
+    look_us: int = 0
+    doubted_us: int | None = None
+    start_us: int = 0
+    lost: Run | None = None
     busy_until_us: int = 0
     canceled_us: int = 0
     is_deleted: bool = False
 
     def occupies(self, now_us: int) -> bool:
         """Whether its holder has its hands full with it."""
-        held = self.holder is not None and self.status in ("ACQUIRED", "RUNNING")
-        return held or (self.status == "CANCELED" and self.busy_until_us > now_us)
+        held = self.holder is not None and self.status in HELD
+        return held or (self.status in ("CANCELED", "FAILED") and self.busy_until_us > now_us)
 
     def leave(self) -> None:
         """Have no holder any more, but a former one."""
         self.former |= set() if self.holder is None else {self.holder}
-        self.holder = None
+        self.holder, self.doubted_us = None, None
 
     def again(self) -> None:
         """Wait for another run, with nothing left of the one before."""
         self.leave()
         self.status, self.progress, self.error, self.outputs = "QUEUED", 0.0, None, {}
+        self.busy_until_us = 0
         self.runs += 1
+
+    def settle(self) -> None:
+        """Take from a node the run that it lost and might have come back to."""
+        self.runs += self.lost is not None
+        self.lost = None
 
 
 class Model:
@@ -77,10 +105,89 @@ class Model:
         job = self.jobs.get(ask.job)
         if job is None:
             return "not_found"
+        self._hear(job, ask)
         refusal: str | None = getattr(self, f"_{ask.what}")(job, ask)
         if refusal is None:
             job.events += 1
         return refusal.replace("same", "") if refusal else ""
+
+    # Silence
+
+    def _hear(self, job: Job, ask: Ask) -> None:
+        """A call by the holder ends every doubt; one by who lost the run brings it back."""
+        if ask.node is None or job.is_deleted:
+            return
+        if job.holder == ask.node and job.doubted_us is not None:
+            job.doubted_us, job.look_us = None, self.now_us + DOUBT_US
+            job.heard_us = self.now_us
+            job.events += 1
+        is_at_work = ask.what in ("start", "progress", "finish", "fail", "upload")
+        if job.lost is None or job.lost.node != ask.node or not is_at_work:
+            return
+        if any(o.holder == ask.node and o.occupies(self.now_us) for o in self.jobs.values()):
+            return
+        job.status, job.holder, job.start_us = "RUNNING", ask.node, job.lost.start_us
+        job.progress, job.outputs = job.lost.progress, job.lost.outputs
+        job.heard_us, job.look_us = self.now_us, self.now_us + DOUBT_US
+        job.lost = None
+        job.events += 1
+
+    def look(self) -> None:
+        """What the hub does every other second about nodes that it hears nothing of."""
+        for job in self.jobs.values():
+            if job.status in HELD:
+                self._look_at(job)
+
+    def _look_at(self, job: Job) -> None:
+        if self._takes_too_long(job):
+            self._time_out(job)
+        elif job.look_us > self.now_us:
+            pass
+        elif job.doubted_us is not None:
+            self._lose(job)
+        elif job.heard_us + DOUBT_US > self.now_us:
+            job.look_us = job.heard_us + DOUBT_US
+        else:
+            job.doubted_us = self.now_us
+            job.look_us = self.now_us + SILENCE_US - DOUBT_US
+            job.events += 1
+
+    def _takes_too_long(self, job: Job) -> bool:
+        return job.status == "RUNNING" and job.start_us + TIMEOUT_S * SECOND_US <= self.now_us
+
+    def _time_out(self, job: Job) -> None:
+        job.status = "FAILED"
+        job.error = f"timeout: the run took longer than {TIMEOUT_S} s"
+        job.busy_until_us = self.now_us + 30 * SECOND_US
+        job.doubted_us = None
+        job.events += 1
+
+    def poll(self, node: int) -> None:
+        """``node`` asks for free jobs: it works on none of which it told nothing for a minute."""
+        for job in self.jobs.values():
+            is_silent = self.now_us - job.heard_us >= 60 * SECOND_US
+            if job.holder == node and self._takes_too_long(job):
+                self._time_out(job)
+            elif job.holder == node and job.status in HELD and is_silent:
+                self._lose(job)
+
+    def _lose(self, job: Job) -> None:
+        job.events += 1
+        if job.tries >= job.max_tries:
+            self._fail_for_good(job)
+            return
+        run = Run(job.holder or 0, job.start_us, job.progress, job.outputs)
+        was_running = job.status == "RUNNING"
+        job.leave()
+        job.status, job.progress, job.outputs = "QUEUED", 0.0, {}
+        job.lost = run if was_running else None
+
+    def _fail_for_good(self, job: Job) -> None:
+        job.status, job.outputs = "FAILED", {}
+        job.error = f"node-lost: node {job.holder} was lost, and it was try {job.tries}"
+        job.leave()
+
+    # Calls
 
     def _acquire(self, job: Job, ask: Ask) -> str | None:
         assert ask.node is not None
@@ -94,7 +201,9 @@ class Model:
         if job.status not in ("QUEUED", "FAILED"):
             return "illegal_transition"
         self._drop_others(ask.node)
+        job.settle()
         job.holder, job.heard_us, job.outputs = ask.node, self.now_us, {}
+        job.look_us, job.busy_until_us = self.now_us + DOUBT_US, 0
         job.attempt += 1
         job.tries += 1
         job.status = "ACQUIRED" if job.status == "QUEUED" else "FAILED"
@@ -110,8 +219,11 @@ class Model:
                 other.tries -= 1
                 other.events += 1
             elif other.status == "RUNNING" and self.now_us - other.heard_us >= 60 * SECOND_US:
-                other.again()
                 other.events += 1
+                if other.tries >= other.max_tries:
+                    self._fail_for_good(other)
+                else:
+                    other.again()
 
     def _release(self, job: Job, ask: Ask) -> str | None:
         if job.holder != ask.node:
@@ -119,6 +231,7 @@ class Model:
         if job.status not in ("ACQUIRED", "FAILED"):
             return "illegal_transition"
         job.leave()
+        job.busy_until_us = 0
         if job.status == "ACQUIRED":
             job.status = "QUEUED"
             job.tries -= 1
@@ -136,7 +249,7 @@ class Model:
                 return "node_busy"
         if job.status != "ACQUIRED":
             return "illegal_transition"
-        job.status, job.heard_us = "RUNNING", self.now_us
+        job.status, job.heard_us, job.start_us = "RUNNING", self.now_us, self.now_us
         return None
 
     def _progress(self, job: Job, ask: Ask) -> str | None:
@@ -150,9 +263,10 @@ class Model:
     def _end(self, job: Job, ask: Ask, status: str) -> str | None:
         if job.holder != ask.node:
             return "same" if ask.node in job.former else "not_the_holder"
-        if job.status == "CANCELED":
+        was_too_long = job.status == "FAILED" and (job.error or "").startswith("timeout")
+        if job.status == "CANCELED" or was_too_long:
             job.busy_until_us = 0
-        if job.status in ("CANCELED", status):
+        if job.status in ("CANCELED", status) or was_too_long:
             return "same"
         if job.status != "RUNNING":
             return "illegal_transition"
@@ -179,16 +293,20 @@ class Model:
         holder = job.holder
         job.again()
         job.status, job.holder, job.heard_us = "ACQUIRED", holder, self.now_us
+        job.tries += 1
+        job.look_us = self.now_us + DOUBT_US
         return None
 
     def _abort(self, job: Job, _: Ask) -> str | None:
         if job.is_deleted:
             return "job_deleted"
-        if job.status == "QUEUED":
+        if job.status == "QUEUED" and job.lost is None:
             return "same"
         if job.status in FINAL:
             return "illegal_transition"
-        job.again()
+        if job.lost is None:
+            job.again()
+        job.settle()
         return None
 
     def _cancel(self, job: Job, ask: Ask) -> str | None:
@@ -197,6 +315,8 @@ class Model:
         if job.status in FINAL:
             return "same"
         runs = job.status == "RUNNING"
+        job.settle()
+        job.doubted_us = None
         job.busy_until_us = self.now_us + 30 * SECOND_US if runs else 0
         job.status, job.error, job.canceled_us = "CANCELED", "Cancelled", self.now_us
         return None
@@ -207,6 +327,7 @@ class Model:
         if job.status not in ("FAILED", "CANCELED"):
             return "illegal_transition"
         job.again()
+        job.max_tries = job.tries + 1
         return None
 
     def _destroy(self, job: Job, _: Ask) -> str | None:

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from hub.auth.permissions import PERMISSIONS
 from hub.errors import HubError
@@ -15,7 +21,7 @@ from hub.lifecycle.decide import RULES
 from hub.lifecycle.leases import NO_END_US
 from hub.lifecycle.planner import Batch
 from hub.lifecycle.states import Status
-from orm.rows import JobRow
+from orm.rows import JobRow, last_holder
 from tests.folding import violations
 from tests.unit.batch_world import (
     ADMIN,
@@ -30,7 +36,7 @@ from tests.unit.batch_world import (
     new_desk,
     worker,
 )
-from tests.unit.job_model import Ask, Job, Model
+from tests.unit.job_model import TIMEOUT_S, Ask, Job, Model
 
 HOLDER, OTHER, FORMER = worker(1), worker(2), worker(3)
 ASKERS = {
@@ -395,13 +401,20 @@ def test_a_job_with_children_is_not_deleted_for_good() -> None:
 
 # The rules against the model
 
-JOBS = st.integers(1, 3)
+JOBS_MAX = 3
+JOBS = st.integers(1, JOBS_MAX)
 NODES = st.integers(1, 3)
+THE_HOLDER = 0
+"""Stands for the node that has the job, or had it last: most calls come from it."""
+
+STEP = "step"
+"""Stands for what brings a job on."""
+
 NODE_ASKS = st.builds(
     lambda what, job, node: Ask(what, job, node),
-    st.sampled_from(["acquire", "release", "start", "finish", "fail", "reset"]),
+    st.sampled_from([*[STEP] * 6, "acquire", "release", "start", "finish", "fail", "reset"]),
     JOBS,
-    NODES,
+    st.sampled_from([*[THE_HOLDER] * 9, 1, 2, 3]),
 )
 REPORTS = st.builds(
     lambda ask, value: ask._replace(what="progress", value=value),
@@ -423,10 +436,7 @@ ADMIN_ASKS = st.builds(
 CANCELS = st.builds(
     lambda job, is_creator: Ask("cancel", job, is_creator=is_creator), JOBS, st.booleans()
 )
-# The node's life comes up most often, so that walks get far.
-ASKS = st.one_of(
-    NODE_ASKS, NODE_ASKS, NODE_ASKS, REPORTS, UPLOADS, STRICT_ENDS, ADMIN_ASKS, CANCELS
-)
+ASKS = st.one_of(NODE_ASKS, REPORTS, UPLOADS, STRICT_ENDS, ADMIN_ASKS, CANCELS)
 
 
 def command_of(ask: Ask) -> c.Command:
@@ -435,7 +445,7 @@ def command_of(ask: Ask) -> c.Command:
     actor = actor if ask.node is None else worker(ask.node)
     match ask.what:
         case "create":
-            return a_job()
+            return a_job(timeout_s=TIMEOUT_S)
         case "progress":
             return c.Progress(actor=actor, job=ask.job, value=ask.value, body="{}")
         case "upload":
@@ -459,10 +469,19 @@ def command_of(ask: Ask) -> c.Command:
     return plain[ask.what](actor=actor, job=ask.job)
 
 
+STEPS = {"ACQUIRED": "start", "RUNNING": "progress", "FAILED": "reset"}
+
+
 def begun(desk: Desk, ask: Ask) -> Ask:
-    """Return ``ask`` as somebody asks who began to upload during the job's present run."""
+    """Return ``ask`` with what its stand-ins stand for now; uploads begin in the present run."""
     row = desk.store.jobs.get(ask.job)
-    return ask if row is None else ask._replace(run=(row.attempt, row.num_exes))
+    if row is None:
+        return ask._replace(what="start" if ask.what == STEP else ask.what)
+    if ask.what == STEP:
+        ask = ask._replace(what=STEPS.get(row.status, "acquire"), value=0.25)
+    if ask.node == THE_HOLDER:
+        ask = ask._replace(node=row.node or last_holder(row) or row.pk)
+    return ask._replace(run=(row.attempt, row.num_exes))
 
 
 def as_modelled(row: JobRow, desk: Desk) -> Job:
@@ -515,6 +534,7 @@ class JobLives(RuleBasedStateMachine):
         self.somebody_creates()
         self.somebody_creates()
 
+    @precondition(lambda self: self.model.made < JOBS_MAX)
     @rule()
     def somebody_creates(self) -> None:
         self.together([Ask("create")])
@@ -527,10 +547,34 @@ class JobLives(RuleBasedStateMachine):
         codes = [outcome.code if isinstance(outcome, HubError) else "" for outcome in outcomes]
         assert codes == expected
 
-    @rule(seconds=st.sampled_from([1, 29, 31, 61, 601]))
-    def time_passes(self, seconds: int) -> None:
+    @rule(jobs=st.lists(JOBS, min_size=1, max_size=8))
+    def work_goes_on(self, jobs: Sequence[int]) -> None:
+        """Walk far: calls at random alone seldom bring a job to its end."""
+        for job in jobs:
+            self.together([Ask(STEP, job, THE_HOLDER)])
+
+    @rule(job=JOBS, what=st.sampled_from(["start", "progress", "finish", "fail"]))
+    def the_holder_calls(self, job: int, what: str) -> None:
+        """Also who lost the job: then it may go on."""
+        self.together([Ask(what, job, THE_HOLDER, value=0.5)])
+
+    @rule(seconds=st.sampled_from([1, 29, 31, 61, 301, 601, 3_301]), is_looked=st.booleans())
+    def time_passes(self, seconds: int, *, is_looked: bool) -> None:
         self.desk.now_us += seconds * SECOND_US
         self.model.now_us = self.desk.now_us
+        if is_looked:
+            self.desk.look()
+            self.model.look()
+
+    @rule()
+    def everybody_falls_silent(self) -> None:
+        for seconds in (301, 3_301):
+            self.time_passes(seconds=seconds, is_looked=True)
+
+    @rule(node=NODES)
+    def a_node_asks_for_work(self, node: int) -> None:
+        self.desk.poll(node)
+        self.model.poll(node)
 
     @invariant()
     def the_rows_are_what_the_model_says(self) -> None:

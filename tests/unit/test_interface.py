@@ -152,8 +152,9 @@ def test_a_parameter_that_cannot_be_is_refused_under_its_name(entry: object, fau
 @pytest.mark.parametrize("section", ["inputs", "parameters", "outputs"])
 @pytest.mark.parametrize("name", ["", " a", "a ", "x" * 65, "a\nb", "\x00", "\ud800"])
 def test_a_name_has_a_length_and_can_be_printed(section: str, name: str) -> None:
+    entries: dict[str, Any] = {"inputs": {}, "parameters": {}, "outputs": {}}
     with pytest.raises(InvalidInput) as refusal:
-        declare(**{"inputs": {}, "parameters": {}, "outputs": {}, section: {name: "int"}})
+        declare(**entries | {section: {name: "int"}})
     [(field, told)] = refusal.value.fields.items()
     assert field.startswith(f"{section}.")
     assert field.isprintable()
@@ -193,6 +194,43 @@ def test_an_interface_has_a_most_of_entries() -> None:
     with pytest.raises(InvalidInput) as refusal:
         declare({**entries, "more": "int"}, {}, {})
     assert list(refusal.value.fields) == ["inputs"]
+
+
+# Registered types
+
+
+COLOUR = frozenset({"Colour"})
+
+
+def test_an_interface_may_name_types_that_users_registered() -> None:
+    parameters = {"ink": {"type": "Map<Colour>", "default": {"a": 1}, "default_type": "Map"}}
+    with pytest.raises(InvalidInput) as refusal:
+        declare({}, parameters, {}, COLOUR)
+    assert "'default' takes Map<Colour>, not Map<UFDLJSONType>" in str(refusal.value.fields)
+
+    parameters["ink"]["default_type"] = "Map< Colour >"
+    made = declare({"a": "Array<Colour>"}, parameters, {"b": "Compressed<Colour, 8>"}, COLOUR)
+
+    assert made.inputs["a"].types == ["Array<Colour, int>"]
+    assert made.parameters["ink"].default_type == "Map<Colour>"
+    assert made.outputs["b"].type == "Compressed<Colour, 8>"
+
+
+def test_a_typed_value_needs_to_be_told_which_types_are_registered() -> None:
+    interface = declare({"a": "UFDLJSONType"}, {}, {}, COLOUR)
+    given = {"a": TypedValue([5], "Colour")}
+
+    assert bind(interface, given, {}, COLOUR).inputs == given
+    with pytest.raises(UnknownType, match='Unknown type-name "Colour"'):
+        bind(interface, given)
+
+
+def test_a_bare_value_becomes_one_of_a_registered_type_that_the_interface_names() -> None:
+    interface = declare({"a": {"types": ["int", "Array<Colour>"]}}, {}, {}, COLOUR)
+
+    bound = bind_plain(interface, {"a": [None]}, {})
+
+    assert bound.inputs == {"a": TypedValue([None], "Array<Colour, int>")}
 
 
 # Binding typed values
