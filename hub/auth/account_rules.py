@@ -10,6 +10,7 @@ from msgspec import UNSET
 from hub.auth.passwords import LONGEST, SHORTEST
 from hub.auth.permissions import Role
 from hub.errors import HubError, InvalidInput, Kind
+from hub.lifecycle.auditing import entry
 from hub.lifecycle.commands import Actor
 from hub.wire.accounts import UserPatchIn
 from orm.queries.accounts import UserRow
@@ -174,24 +175,3 @@ def _action(was: dict[str, Any], is_now: dict[str, Any]) -> str:
 def _shown(row: UserRow) -> dict[str, Any]:
     personal = {name: getattr(row, name) for name in PERSONAL}
     return {**personal, "role": row.role, "is_active": row.disabled_us is None}
-
-
-def entry(
-    actor: Actor,
-    action: str,
-    object_type: str,
-    object_pk: int,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> AuditEntry:
-    """Return the audit entry of an act on an account or a token."""
-    return AuditEntry(
-        actor.account,
-        actor.session,
-        actor.address,
-        action,
-        object_type,
-        object_pk,
-        None if before is None else msgspec.json.encode(before).decode(),
-        None if after is None else msgspec.json.encode(after).decode(),
-    )

@@ -4,12 +4,14 @@ It is one ASGI layer and not a Litestar guard: synchronous guards there go throu
 and asynchronous ones copy the handler on every request.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from hub import clock
 from hub.auth.identity import ANONYMOUS, Identity
 from hub.auth.permissions import PERMISSIONS, Permission
+from hub.auth.shared_nodes import SharedNodes
 from hub.auth.tokens import Tokens
 from hub.errors import BadNodeId, Forbidden, InvalidInput, NodeNotYours, NotAuthenticated, NotFound
 from hub.lifecycle.commands import Actor
@@ -29,12 +31,18 @@ REMEMBERED_MAX = 10_000
 
 
 class NodeOwners:
-    """Which account registered which node; an answer is believed for ``TRUST_S`` seconds."""
+    """Which account registered which node; an answer is believed for ``TRUST_S`` seconds.
+
+    ``polled`` are the nodes that asked for work since a chore looked last, ``shared`` knows who
+    speaks for each.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: dict[int, tuple[float, int]] = {}
-        self.heard: dict[int, int] = {}
+        self.polled: set[int] = set()
+        self.shared = SharedNodes()
+        self._heard_s: dict[int, float] = {}
 
     async def owner(self, node: int) -> int | None:
         """Return the account that registered ``node``, ``None`` when there is no such node."""
@@ -51,7 +59,26 @@ class NodeOwners:
     def forget(self, node: int) -> None:
         """Look ``node`` up again: it was changed or removed."""
         self._known.pop(node, None)
-        self.heard.pop(node, None)
+        self._heard_s.pop(node, None)
+
+    def heard(self, node: int) -> None:
+        """Remember that ``node`` called just now; a chore stores it."""
+        self._heard_s[node] = clock.monotonic_s()
+
+    def heard_ago_us(self, node: int) -> int | None:
+        """Return how many microseconds ago ``node`` called, ``None`` if that is stored already."""
+        at_s = self._heard_s.get(node)
+        return None if at_s is None else _ago_us(at_s)
+
+    @asynccontextmanager
+    async def handed_over(self) -> AsyncIterator[dict[int, int]]:
+        """Give away who called how many microseconds ago; all stays if the block does not end."""
+        heard, self._heard_s = self._heard_s, {}
+        try:
+            yield {node: _ago_us(at_s) for node, at_s in heard.items()}
+        except BaseException:
+            self._heard_s = heard | self._heard_s
+            raise
 
 
 class Guard:
@@ -89,8 +116,9 @@ class Guard:
             identity = await self._identify(scope, action)
             node = await self._permitted_node(scope, identity, permission)
             client = scope.get("client")
-            scope["user"] = identity
-            scope["auth"] = identity.actor(node, client[0] if client else None)
+            actor = identity.actor(node, client[0] if client else None)
+            self._owners.shared.spoke(actor)
+            scope["user"], scope["auth"] = identity, actor
         check_numbers(scope["path"], scope["path_params"].values())
 
     async def _permitted_node(
@@ -131,8 +159,12 @@ class Guard:
             raise BadNodeId(f"Bad Node-Id header {text!r}: no such node")
         if owner != identity.account:
             raise NodeNotYours
-        self._owners.heard[int(text)] = clock.wall_us()
+        self._owners.heard(int(text))
         return int(text)
+
+
+def _ago_us(at_s: float) -> int:
+    return round((clock.monotonic_s() - at_s) * 1_000_000)
 
 
 def _permit(permission: Permission, identity: Identity) -> None:

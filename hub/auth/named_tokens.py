@@ -5,9 +5,10 @@ import secrets
 import msgspec
 
 from hub import clock
-from hub.auth.account_rules import CONTROL, entry
+from hub.auth.account_rules import CONTROL
 from hub.auth.tokens import SECOND_US, Tokens, digest, new_session
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hub.lifecycle.auditing import entry
 from hub.lifecycle.commands import Actor
 from hub.wire.accounts import TokenIn
 from orm.engine import Engine

@@ -1,9 +1,9 @@
 """Stores when nodes were last heard of: reads never write, so contacts wait in memory for this."""
 
+from hub import clock
 from hub.auth.guard import NodeOwners
 from hub.lifecycle.ledger import Ledger
 from orm.engine import Engine
-from orm.errors import StorageError
 from orm.queries import nodes
 
 
@@ -21,10 +21,6 @@ class Contacts:
         Raises:
             StorageError: the database did not take them.
         """
-        heard, self._owners.heard = self._owners.heard, {}
-        try:
-            await nodes.seen(self._engine, heard)
-        except StorageError:
-            self._owners.heard = heard | self._owners.heard
-            raise
+        async with self._owners.handed_over() as heard:
+            await nodes.seen(self._engine, heard, clock.wall_us())
         await self._ledger.flush_contacts()
