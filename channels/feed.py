@@ -20,6 +20,7 @@ from channels.events import Event
 from channels.patience import insist
 from channels.ring import Ring
 from channels.subscription import JobSubscription, Page, Topic
+from channels.tail import Tail
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class Feed:
         self._is_behind = asyncio.Event()
         self._grace: asyncio.TimerHandle | None = None
         self._topics: dict[int, Topic] = {}
+        self._tails: set[Tail] = set()
         self._readers = asyncio.Semaphore(CATCH_UP_READERS)
 
     @asynccontextmanager
@@ -163,6 +165,24 @@ class Feed:
         if not topic.watchers:
             del self._topics[subscription.job]
 
+    def follow(self, after: int) -> Tail:
+        """Subscribe to the events of all jobs behind ``after``."""
+        tail = Tail(self, after)
+        self._tails.add(tail)
+        return tail
+
+    def let_go(self, tail: Tail) -> None:
+        """Wake this tail no more; its own ``close`` calls this."""
+        self._tails.remove(tail)
+
+    async def read_log(self, after: int, limit: int) -> list[Event]:
+        """Read older events of all jobs; failures are repeated until the log answers."""
+        return await insist(partial(self._read_log, after, limit), "feed.read")
+
+    async def _read_log(self, after: int, limit: int) -> list[Event]:
+        async with self._readers:
+            return await self._log.read(after, limit)
+
     async def read_page(self, job: int, after: int, limit: int) -> Page:
         """Read one job's older events from the log; failures are repeated until it answers."""
         return await insist(partial(self._read_page, job, after, limit), "feed.read_job")
@@ -188,6 +208,8 @@ class Feed:
         if topic is not None:
             for watcher in topic.watchers:
                 watcher.wake()
+        for tail in self._tails:
+            tail.wake()
 
     def _end_grace(self) -> None:
         self._grace = None
@@ -223,6 +245,8 @@ class Feed:
         for topic in tuple(self._topics.values()):
             for watcher in tuple(topic.watchers):
                 watcher.close()
+        for tail in tuple(self._tails):
+            tail.close()
 
 
 async def _for_ever(chore: Callable[[], Awaitable[None]]) -> Never:

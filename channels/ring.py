@@ -41,6 +41,16 @@ class Ring:
             gone.append(self._evict())
         return gone
 
+    def after(self, position: int, limit: int) -> list[Event]:
+        """Return the first ``limit`` kept events of all jobs that follow ``position``."""
+        start = max(0, position - self.floor)
+        return [self._events[i] for i in range(start, min(start + limit, len(self._events)))]
+
+    def newest(self, job: int) -> Event | None:
+        """Return the newest event of the job, ``None`` if none of it is kept."""
+        kept = self._by_job.get(job)
+        return kept[-1] if kept else None
+
     def of_job(self, job: int, after: int, limit: int) -> list[Event]:
         """Return the first ``limit`` kept events of the job that follow position ``after``."""
         kept = self._by_job.get(job)

@@ -1,6 +1,7 @@
-"""A watcher's place in the story of one job: a position, and no queue of its own."""
+"""A reader's place in the log, or in one job's part of it: a position, and no queue of its own."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -54,30 +55,23 @@ class Topic:
         self.watchers: set[JobSubscription] = set()
 
 
-class JobSubscription:
-    """All events of one job behind a position, in order, each once. One reader at a time.
+class Subscription(ABC):
+    """Events behind a position, in order, each once. One reader at a time.
 
     Attributes:
-        position: A ``gseq``; every event of the job up to it has been returned by :meth:`next`. It
-            may lie ahead of the feed: events up to it are then left out when they come.
+        position: A ``gseq``; every event up to it has been returned by :meth:`next`. It may lie
+            ahead of the feed: events up to it are then left out when they come.
     """
 
-    def __init__(self, source: Source, topic: Topic, position: int) -> None:
+    def __init__(self, position: int) -> None:
         self.position = position
-        self._source = source
-        self._topic = topic
         self._sleeper: asyncio.Future[None] | None = None
         self._is_closed = False
 
     @property
-    def job(self) -> int:
-        """Key of the job."""
-        return self._topic.job
-
-    @property
+    @abstractmethod
     def is_off_ring(self) -> bool:
         """Whether the reader is so late that the next events must come from the log."""
-        return self.position < self._topic.floor
 
     async def next(self, limit: int = 256) -> list[Event]:
         """Wait until there is news, and return all of it at once, oldest first.
@@ -114,7 +108,7 @@ class JobSubscription:
         """Leave the feed and end a waiting :meth:`next`; closing again does nothing."""
         if not self._is_closed:
             self._is_closed = True
-            self._source.forget(self)
+            self._leave()
             self.wake()
 
     def __enter__(self) -> Self:
@@ -135,6 +129,40 @@ class JobSubscription:
             await self._sleeper
         finally:
             self._sleeper = None
+
+    @abstractmethod
+    def _leave(self) -> None:
+        """Ask the feed to wake this reader no more."""
+
+    @abstractmethod
+    def _read_ring(self, limit: int) -> list[Event]:
+        """Take the next events out of memory, and move the position behind them."""
+
+    @abstractmethod
+    async def _read_log(self, limit: int) -> list[Event]:
+        """Read the next events from the log, and move the position behind what was seen of it."""
+
+
+class JobSubscription(Subscription):
+    """All events of one job."""
+
+    def __init__(self, source: Source, topic: Topic, position: int) -> None:
+        super().__init__(position)
+        self._source = source
+        self._topic = topic
+
+    @property
+    def job(self) -> int:
+        """Key of the job."""
+        return self._topic.job
+
+    @property
+    def is_off_ring(self) -> bool:
+        """Whether the next events must come from the log."""
+        return self.position < self._topic.floor
+
+    def _leave(self) -> None:
+        self._source.forget(self)
 
     def _read_ring(self, limit: int) -> list[Event]:
         events = self._source.ring.of_job(self.job, self.position, limit)

@@ -1,7 +1,7 @@
 """``ws /v1/jobs/{pk}``: everything that happens to one job, as it is committed.
 
-The watcher is registered before the job is read: an event committed between the two is in one of
-them, and what the first message already tells is skipped by its number.
+The watcher is registered before it is found out how the job stands: an event committed between the
+two is in one of them, and what the first message already tells is skipped by its number.
 """
 
 import asyncio
@@ -16,12 +16,13 @@ from channels.events import BadCursor, Cursor
 from channels.feed import Feed
 from channels.subscription import JobSubscription, SubscriptionClosed
 from hub.auth.guard import Refuse, one_header
-from hub.errors import CursorGone, HubError, InvalidInput, NotFound
+from hub.errors import CursorGone, HubError, InvalidInput
 from hub.live.registry import RESTARTING, OpenSocket, Sockets
 from hub.live.sink import PeerGone, Send, Sink, sink_of
+from hub.live.standing import standing
 from hub.live.ufdl import Messages
 from orm.engine import Engine
-from orm.queries import jobs, meta
+from orm.queries import meta
 
 SLOW = 4200
 GONE = 1001
@@ -30,13 +31,18 @@ AnySocket = WebSocket[Any, Any, Any]
 
 
 class Gallery:
-    """Where watchers stand: the stored jobs, the news, and the register of open sockets."""
+    """Where watchers stand: the stored jobs, the news, and the register of open sockets.
+
+    Attributes:
+        epoch: That of the log, once the database is open.
+    """
 
     def __init__(self, engine: Engine, feed: Feed, sockets: Sockets, refuse: Refuse) -> None:
         self.engine = engine
         self.feed = feed
         self.sockets = sockets
         self.refuse = refuse
+        self.epoch = ""
 
 
 @websocket("/v1/jobs/{pk:int}", opt={"action": "jobs_watch"})
@@ -69,7 +75,7 @@ def _token(scope: Any) -> str | None:
 async def _begin(
     socket: AnySocket, pk: int, gallery: Gallery
 ) -> tuple[JobSubscription, Messages, bytes | None]:
-    """Register the watcher, then read the job.
+    """Register the watcher, then see how the job stands.
 
     Raises:
         NotFound: there is no such job.
@@ -78,24 +84,17 @@ async def _begin(
     """
     subscription = gallery.feed.watch(pk)
     try:
-        snapshot = await _read(gallery.engine, pk)
-        messages = Messages(snapshot.epoch, strict=socket.query_params.get("strict") == "1")
+        job = await standing(gallery.feed, gallery.engine, pk)
+        messages = Messages(gallery.epoch, strict=socket.query_params.get("strict") == "1")
         cursor = socket.query_params.get("cursor")
         if cursor is not None:
             subscription.position = await _resumed(gallery.engine, cursor)
             return subscription, messages, None
-        subscription.position = max(subscription.position, snapshot.gseq)
-        return subscription, messages, messages.first(snapshot.jobs[0].row, snapshot.gseq)
+        subscription.position = max(subscription.position, job.gseq)
+        return subscription, messages, messages.first(job)
     except BaseException:
         subscription.close()
         raise
-
-
-async def _read(engine: Engine, pk: int) -> jobs.Snapshot:
-    snapshot = await jobs.snapshot(engine, [pk])
-    if not snapshot.jobs:
-        raise NotFound(f"there is no job {pk}")
-    return snapshot
 
 
 async def _resumed(engine: Engine, text: str) -> int:

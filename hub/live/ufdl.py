@@ -1,8 +1,7 @@
 """The messages of the plain job socket: one JSON object a transition, as UFDL's clients expect.
 
 Members in UFDL's order; ``seq``, ``tseq`` and ``cursor`` are ours and come last. Nine transitions
-exist there: a loss and a requeue look like an abort, a timeout like an error, the rest is not
-shown.
+exist there; ``lifecycle.states.SHOWN_AS`` says what becomes of ours.
 """
 
 from typing import Any
@@ -10,24 +9,10 @@ from typing import Any
 import msgspec
 
 from channels.events import Cursor, Event
-from hub.lifecycle.states import Status
+from hub.lifecycle.states import SHOWN_AS, Status
 from hub.live.frames import text_frame
-from orm.rows import JobRow
+from hub.live.standing import Standing, error_of
 
-SHOWN_AS = {
-    "acquire": "acquire",
-    "release": "release",
-    "start": "start",
-    "progress": "progress",
-    "finish": "finish",
-    "error": "error",
-    "reset": "reset",
-    "abort": "abort",
-    "cancel": "cancel",
-    "lost": "abort",
-    "requeue": "abort",
-    "timeout": "error",
-}
 FIRST_OF_STATUS = {
     Status.RUNNING: "progress",
     Status.COMPLETED: "finish",
@@ -64,28 +49,28 @@ class Messages:
         if event.node is not None:
             members["node"] = event.node
         if event.to_status == Status.FAILED and not is_progress:
-            members["error"] = msgspec.json.decode(event.data)["row"]["error_reason"]
+            members["error"] = error_of(event)
         members["transition_data"] = msgspec.Raw(event.data) if is_progress else EMPTY
         return self._with_place(members, event.seq, event.tseq, event.gseq)
 
-    def first(self, row: JobRow, gseq: int) -> bytes | None:
+    def first(self, job: Standing) -> bytes | None:
         """Return the frame a new watcher gets first; ``None`` for a job that has not begun."""
-        transition = FIRST_OF_STATUS.get(Status(row.status))
+        transition = FIRST_OF_STATUS.get(job.status)
         if transition is None:
             return None
         members: dict[str, Any] = {
             "transition": transition,
-            "description": row.description,
-            "pk": row.pk,
-            "progress": row.progress,
-            "cancelled": row.status == Status.CANCELED,
+            "description": job.description,
+            "pk": job.job,
+            "progress": job.progress,
+            "cancelled": job.status == Status.CANCELED,
         }
-        if row.node is not None:
-            members["node"] = row.node
-        if row.status == Status.FAILED:
-            members["error"] = row.error
+        if job.node is not None:
+            members["node"] = job.node
+        if job.status == Status.FAILED:
+            members["error"] = job.error
         members["transition_data"] = EMPTY
-        return self._with_place(members, row.seq, row.tseq, gseq)
+        return self._with_place(members, job.seq, job.tseq, job.gseq)
 
     def _with_place(self, members: dict[str, Any], seq: int, tseq: int, gseq: int) -> bytes:
         if not self._strict:

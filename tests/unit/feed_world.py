@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from channels.events import Event
 from channels.feed import Feed
-from channels.subscription import JobSubscription
+from channels.subscription import Subscription
 
 
 class LogDown(Exception):
@@ -50,8 +50,8 @@ class FakeLog:
         finally:
             self.readers -= 1
 
-    def of_job(self, job: int, after: int) -> list[Event]:
-        return [e for e in self.events if e.job == job and e.gseq > after]
+    def of_job(self, job: int | None, after: int) -> list[Event]:
+        return [e for e in self.events if job in (e.job, None) and e.gseq > after]
 
     async def pause(self, what: str) -> None:
         """Count the call, linger, and perhaps fail: the place where other things happen."""
@@ -84,11 +84,14 @@ class FakeLog:
 
 
 class Watcher:
-    """Reads one job's events; on its own when eager, else when told to."""
+    """Reads one job's events, or all (``None``); on its own when eager, else when told to."""
 
-    def __init__(self, feed: Feed, job: int, after: int | None, limit: int) -> None:
+    def __init__(self, feed: Feed, job: int | None, after: int | None, limit: int) -> None:
         self.start = feed.head if after is None else after
-        self.subscription: JobSubscription = feed.watch(job, after)
+        self.job = job
+        self.subscription: Subscription = (
+            feed.follow(self.start) if job is None else feed.watch(job, after)
+        )
         self.seen: list[int] = []
         self._limit = limit
         self._task: asyncio.Task[None] | None = None
@@ -111,7 +114,7 @@ class Watcher:
 
     def check(self, log: FakeLog, *, complete: bool) -> None:
         """Compare with the log: nothing wrong so far, or everything is here."""
-        expected = [e.gseq for e in log.of_job(self.subscription.job, self.start)]
+        expected = [e.gseq for e in log.of_job(self.job, self.start)]
         if not complete:
             expected = expected[: len(self.seen)]
         assert self.seen == expected

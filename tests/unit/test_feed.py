@@ -84,9 +84,12 @@ class FeedModel(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.watchers) < 6)
     @rule(
-        job=JOBS, back=st.none() | st.integers(0, 20), limit=st.integers(1, 4), eager=st.booleans()
+        job=st.none() | JOBS,
+        back=st.none() | st.integers(0, 20),
+        limit=st.integers(1, 4),
+        eager=st.booleans(),
     )
-    def watch(self, job: int, back: int | None, limit: int, eager: bool) -> None:
+    def watch(self, job: int | None, back: int | None, limit: int, eager: bool) -> None:
         after = None if back is None else max(0, len(self.log.events) - back)
         watcher = Watcher(self.feed, job, after, limit)
         self.watchers.append(watcher)
@@ -193,7 +196,23 @@ class OneFloor(Feed):
             topic.floor = 0
 
 
-@pytest.mark.parametrize("broken", [Relay, NoCatchUp, NoPoll, OneFloor])
+class NoTails(Feed):
+    """Wakes the watchers of a job only."""
+
+    def _emit(self, event: Event) -> None:
+        asleep, self._tails = self._tails, set()
+        super()._emit(event)
+        self._tails = asleep
+
+
+class Impatient(Feed):
+    """Says that the log has nothing where it has not looked."""
+
+    async def read_log(self, after: int, limit: int) -> list[Event]:
+        return []
+
+
+@pytest.mark.parametrize("broken", [Relay, NoCatchUp, NoPoll, OneFloor, NoTails, Impatient])
 def test_the_model_finds_a_feed_that_loses_events(broken: type[Feed]) -> None:
     class Broken(FeedModel):
         make_feed = broken
@@ -434,9 +453,63 @@ async def test_the_end_of_a_feed_ends_its_subscriptions_and_its_tasks() -> None:
     assert asyncio.all_tasks() == tasks
 
 
+@on_virtual_time
+async def test_a_reader_of_the_whole_log_begins_in_the_log_and_goes_on_in_memory() -> None:
+    log = FakeLog()
+    log.commit(1, 2, 3, 1)
+    async with Feed(log).running() as feed:
+        with feed.follow(1) as tail:
+            assert numbers(await tail.next(2)) == [2, 3]
+            assert numbers(await tail.next()) == [4]
+            reading = asyncio.create_task(tail.next())
+            await settle()
+            feed.offer(log.commit(2, 3))
+            assert numbers(await reading) == [5, 6]
+            assert log.reads["read"] == 2
+        assert feed._tails == set()
+
+
+@on_virtual_time
+async def test_what_was_removed_from_the_log_holds_up_nobody() -> None:
+    log = FakeLog()
+    log.commit(1, 1)
+    async with Feed(log).running() as feed:
+        log.events = []
+        with feed.follow(0) as tail:
+            reading = asyncio.create_task(tail.next())
+            await settle()
+            assert tail.position == 2
+            assert not reading.done()
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+
+@on_virtual_time
+async def test_the_end_of_a_feed_ends_its_tails() -> None:
+    async with Feed(FakeLog()).running() as feed:
+        reading = asyncio.create_task(feed.follow(0).next())
+        await settle()
+    with pytest.raises(SubscriptionClosed):
+        await reading
+    assert feed._tails == set()
+
+
 def test_a_feed_that_was_not_started_says_so() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         Feed(FakeLog()).watch(1)
+
+
+def test_the_newest_event_of_a_job_is_known_while_it_is_kept() -> None:
+    ring = Ring(0, max_events=2, max_bytes=1_000)
+    first, second, third, fourth = FakeLog().commit(1, 1, 2, 2)
+    for event in (first, second):
+        ring.append(event)
+    assert (ring.newest(1), ring.newest(2)) == (second, None)
+
+    for event in (third, fourth):
+        ring.append(event)
+
+    assert (ring.newest(1), ring.newest(2)) == (None, fourth)
 
 
 def test_the_head_of_a_ring_moves_by_one_only() -> None:
@@ -471,3 +544,6 @@ def test_a_ring_finds_the_events_behind_every_position() -> None:
         expected = [g for g in numbers(log.of_job(1, after)) if g > ring.floor]
         assert numbers(ring.of_job(1, after, 100)) == expected
         assert numbers(ring.of_job(1, after, 2)) == expected[:2]
+        expected = [g for g in numbers(log.of_job(None, after)) if g > ring.floor]
+        assert numbers(ring.after(after, 100)) == expected
+        assert numbers(ring.after(after, 2)) == expected[:2]
