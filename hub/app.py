@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -29,17 +29,22 @@ from hub.auth.guard import Guard, NodeOwners
 from hub.auth.tokens import Tokens
 from hub.lifecycle.ledger import Ledger
 from hub.lifecycle.log import CommittedLog
+from hub.lifecycle.offers import Offers
+from hub.lifecycle.quarantine import Quarantine
 from hub.live.job_socket import Gallery, watch_job
 from hub.live.registry import Sockets
+from hub.notify.ways import followers
 from hub.outputs.local import LocalStore
 from hub.settings import Settings
+from hub.upkeep.alarms import Alarms
 from hub.upkeep.contacts import Contacts
 from hub.upkeep.leftovers import Leftovers
+from hub.upkeep.reaper import SWEEP_S, Reaper
 from hub.upkeep.ticker import Chore, tick
 from orm.engine import Engine, bind, make_engine
 from orm.errors import StorageError
 from orm.postgres import ServerEngine
-from orm.queries import job_types, meta
+from orm.queries import meta, named_classes
 from orm.queries.batch import BatchStore
 from orm.queries.batch_postgres import PostgresBatches
 from orm.queries.batch_sqlite import SqliteBatches
@@ -58,12 +63,24 @@ class Hub:
         self.log = CommittedLog(self.engine)
         self.feed = Feed(self.log, ring_events=settings.ring_events)
         self.ledger = Ledger(_batches(self.engine), self.feed.offer)
-        self.desk = Desk(self.engine, self.ledger, list_max=settings.list_max)
+        self.desk = Desk(
+            self.engine,
+            self.ledger,
+            list_max=settings.list_max,
+            lost_after_s=settings.lost_after_s,
+        )
         self.tokens = Tokens(self.engine, settings.access_token_s, settings.refresh_token_s)
         self.accounts = Accounts(self.engine, self.tokens)
         self.owners = NodeOwners(self.engine)
+        self.offers = Offers()
         self.sockets = Sockets(self.tokens, settings.max_sockets)
+        self.gallery = Gallery(self.engine, self.feed, self.sockets, refuse_handshake)
         self.store = LocalStore(settings.outputs_dir)
+        self.quarantine = Quarantine(
+            self.engine,
+            limit_bytes=settings.quarantine_bytes,
+            life_s=settings.quarantine_s,
+        )
         self.readiness = Readiness(self.engine, settings.data_dir)
 
     @asynccontextmanager
@@ -72,8 +89,11 @@ class Hub:
         bind(self.engine)
         await self.engine.start()
         try:
-            self.desk.open((await meta.ensure(self.engine, clock.wall_us())).epoch)
-            await job_types.ensure_built_in(self.engine)
+            epoch = (await meta.ensure(self.engine, clock.wall_us())).epoch
+            self.desk.open(epoch)
+            self.gallery.epoch = epoch
+            for classes in named_classes.ALL:
+                await classes.ensure_built_in(self.engine)
             async with self.feed.running(), self._background():
                 yield
         finally:
@@ -83,16 +103,22 @@ class Hub:
     @asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
         contacts = Contacts(self.engine, self.owners, self.ledger)
+        reaper = Reaper(self.engine, contacts, self.ledger, self.owners)
         sweep_temporary = partial(self.store.sweep_temporary, older_than_s=DAY_S)
+        tellers = followers(self.engine, self.feed, self.settings)
         committing = asyncio.create_task(self.ledger.run())
         chores = [
             asyncio.create_task(tick(chore))
             for chore in (
+                *(Chore("notifications", 0.5, teller.run) for teller in tellers),
+                *(Chore("told places", 2.0, teller.keep) for teller in tellers),
                 Chore("heartbeat", 0.5, self._beat),
-                Chore("contacts", 2.0, contacts.flush),
+                Chore("leases", SWEEP_S, reaper.sweep),
                 Chore("socket rights", 2.0, self.sockets.check_tokens),
                 Chore("dead tokens", 600.0, self.accounts.sweep_tokens),
                 Chore("temporary files", 3_600.0, sweep_temporary),
+                Chore("alarms", 5.0, Alarms(self.engine, self.owners.shared).write),
+                Chore("quarantine", 600.0, self.quarantine.sweep),
                 Chore("leftover bytes", 600.0, Leftovers(self.engine, self.store).sweep),
             )
         ]
@@ -103,9 +129,7 @@ class Hub:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
             try:
-                await contacts.flush()
-            except StorageError as error:
-                log.warning("contacts lost error=%s", error)
+                await _at_last(contacts.flush, *(teller.keep for teller in tellers))
             finally:
                 self.ledger.close()
                 await committing
@@ -123,15 +147,26 @@ class Hub:
         parts: dict[str, Any] = {
             "settings": self.settings,
             "log": self.log,
-            "gallery": Gallery(self.engine, self.feed, self.sockets, refuse_handshake),
+            "gallery": self.gallery,
             "desk": self.desk,
             "tokens": self.tokens,
             "accounts": self.accounts,
             "owners": self.owners,
+            "offers": self.offers,
             "store": self.store,
+            "quarantine": self.quarantine,
             "readiness": self.readiness,
         }
         return {name: Provide(_constant(part), use_cache=True) for name, part in parts.items()}
+
+
+async def _at_last(*writes: Callable[[], Awaitable[None]]) -> None:
+    """Do what was put off, as far as the database takes it."""
+    for write in writes:
+        try:
+            await write()
+        except StorageError as error:
+            log.warning("lost in the stop what=%s error=%s", write.__qualname__, error)
 
 
 def _constant(part: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 import msgspec
 
 from hub.errors import InvalidInput
+from hub.mail import MailServer, is_address, server_of
 
 PREFIX = "HUB_"
 SQLITE = "sqlite:///"
@@ -16,6 +17,7 @@ CLIENT_VARIABLES = frozenset({"url", "token"})
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Silence = Annotated[int, msgspec.Meta(ge=12, le=2_592_000)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -56,8 +58,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     list_max: Annotated[Positive, says("most rows that one POST …/list answers")] = 10_000
     max_body_bytes: Annotated[Positive, says("largest JSON body, in bytes")] = 1_048_576
     max_output_bytes: Annotated[NotNegative, says("largest output, in bytes; 0 is no limit")] = 0
+    quarantine_bytes: Annotated[
+        NotNegative,
+        says("largest upload of a node that lost its job to keep apart, in bytes; 0 keeps none"),
+    ] = 67_108_864
+    quarantine_s: Annotated[
+        Positive, says("how long such uploads are kept for an administrator, in seconds")
+    ] = 604_800
+    lost_after_s: Annotated[
+        Silence,
+        says("silence that loses a node its job, in seconds; a twelfth makes it suspect"),
+    ] = 3_600
     max_sockets: Annotated[Positive, says("most WebSockets open at once")] = 20_000
     ring_events: Annotated[Positive, says("newest events kept in memory for watchers")] = 16_384
+    smtp_url: Annotated[
+        str, says("smtp://user:password@host:port or smtps://…, to send e-mail; empty sends none")
+    ] = ""
+    smtp_from: Annotated[str, says("address that e-mail comes from")] = "hub@localhost"
     stop_s: Annotated[Positive, says("longest graceful stop, in seconds")] = 8
     log_level: Annotated[str, says("debug, info, warning or error")] = "info"
 
@@ -82,6 +99,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not self.database.startswith(SQLITE):
             return None
         return Path(self.database.removeprefix(SQLITE)).expanduser().resolve()
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """Where e-mail is handed in, ``None`` when none is sent."""
+        return server_of(self.smtp_url) if self.smtp_url else None
 
     @property
     def is_embedded(self) -> bool:
@@ -110,7 +132,17 @@ def load(environ: Mapping[str, str], **overrides: str | int | bool | None) -> Se
         raise BadSettings("HUB_LOG_LEVEL is one of debug, info, warning, error")
     if not settings.database.startswith((SQLITE, "postgresql://", "postgres://")):
         raise BadSettings("HUB_DATABASE_URL starts with postgresql:// or sqlite:///")
+    _check_mail(settings)
     return settings
+
+
+def _check_mail(settings: Settings) -> None:
+    try:
+        settings.mail_server  # noqa: B018  # the property reads the URL
+    except ValueError as error:
+        raise BadSettings(f"HUB_SMTP_URL: {error}") from None
+    if not is_address(settings.smtp_from):
+        raise BadSettings("HUB_SMTP_FROM is one plain address, like hub@example.org")
 
 
 def described() -> list[tuple[str, str, str]]:

@@ -4,8 +4,12 @@ from typing import Annotated, Any
 
 import msgspec
 
+from hub.api.cuda import MEMBERS as CUDA_MEMBERS
+from hub.api.docker import REQUIRED as DOCKER_MEMBERS
+from hub.api.frameworks import MEMBERS as FRAMEWORK_MEMBERS
 from hub.api.hardware import MEMBERS as HARDWARE_MEMBERS
-from hub.api.job_types import MEMBERS as JOB_TYPE_MEMBERS
+from hub.api.licences import REQUIRED as LICENCE_MEMBERS
+from hub.api.named_classes import MEMBERS as CLASS_MEMBERS
 from hub.api.nodes import REQUIRED as NODE_MEMBERS
 from hub.wire.accounts import (
     ObtainIn,
@@ -16,8 +20,18 @@ from hub.wire.accounts import (
     UserPutIn,
     VerifyIn,
 )
-from hub.wire.job_types import JOB_TYPE_TEXTS, JobTypeIn
+from hub.wire.docker import (
+    CUDA_TEXTS,
+    DOCKER_TEXTS,
+    FRAMEWORK_TEXTS,
+    CudaIn,
+    DockerIn,
+    FrameworkIn,
+)
+from hub.wire.imports import ContractForm, GraphForm, NativeForm, TemplateForm
 from hub.wire.jobs import CreateJobIn, DownloadIn, FinishIn, JobIn, RequeueIn, StartIn
+from hub.wire.licences import LICENCE_TEXTS, LicenceIn, TermsChange
+from hub.wire.named_classes import CLASS_TEXTS, NamedClassIn
 from hub.wire.nodes import HARDWARE_TEXTS, NODE_TEXTS, HardwareIn, NodeIn
 from hub.wire.templates import TEMPLATE_TEXTS, NotificationOverride, TemplateChange, TemplateIn
 from orm.filters.spec import FilterSpec
@@ -62,17 +76,44 @@ REQUESTS: dict[str, Body | None] = {
     "hardware_create": Body(HardwareIn, HARDWARE_MEMBERS),
     "hardware_update": Body(HardwareIn, HARDWARE_MEMBERS),
     "hardware_partial_update": Body(HardwareIn),
+    "cuda_list": FILTER,
+    "cuda_create": Body(CudaIn, CUDA_MEMBERS),
+    "cuda_update": Body(CudaIn, CUDA_MEMBERS),
+    "cuda_partial_update": Body(CudaIn),
+    "frameworks_list": FILTER,
+    "frameworks_create": Body(FrameworkIn, FRAMEWORK_MEMBERS),
+    "frameworks_update": Body(FrameworkIn, FRAMEWORK_MEMBERS),
+    "frameworks_partial_update": Body(FrameworkIn),
+    "domains_list": FILTER,
+    "domains_create": None,
+    "domains_update": None,
+    "domains_partial_update": None,
+    "licences_list": FILTER,
+    "licences_create": Body(LicenceIn, LICENCE_MEMBERS),
+    "licences_update": Body(LicenceIn, LICENCE_MEMBERS),
+    "licences_partial_update": Body(LicenceIn),
+    "licences_subdescriptors": Body(TermsChange),
+    "docker_list": FILTER,
+    "docker_create": Body(DockerIn, DOCKER_MEMBERS),
+    "docker_update": Body(DockerIn, DOCKER_MEMBERS),
+    "docker_partial_update": Body(DockerIn),
     "job_types_list": FILTER,
-    "job_types_create": Body(JobTypeIn, JOB_TYPE_MEMBERS),
-    "job_types_create_seed": Body(JobTypeIn, JOB_TYPE_MEMBERS),
-    "job_types_update": Body(JobTypeIn, JOB_TYPE_MEMBERS),
-    "job_types_partial_update": Body(JobTypeIn),
+    "job_types_create": Body(NamedClassIn, CLASS_MEMBERS),
+    "job_types_create_seed": Body(NamedClassIn, CLASS_MEMBERS),
+    "job_types_update": Body(NamedClassIn, CLASS_MEMBERS),
+    "job_types_partial_update": Body(NamedClassIn),
+    "job_contracts_list": FILTER,
+    "job_contracts_create": Body(NamedClassIn, CLASS_MEMBERS),
+    "job_contracts_create_seed": Body(NamedClassIn, CLASS_MEMBERS),
+    "job_contracts_update": Body(NamedClassIn, CLASS_MEMBERS),
+    "job_contracts_partial_update": Body(NamedClassIn),
     "job_templates_list": FILTER,
     "job_templates_declare": Body(TemplateIn, ("name",)),
     "job_templates_create": None,
     "job_templates_update": Body(TemplateChange),
     "job_templates_partial_update": Body(TemplateChange),
     "job_templates_create_job": Body(CreateJobIn),
+    "job_templates_import": Body(TemplateForm),
     "jobs_list": FILTER,
     "jobs_submit": Body(JobIn),
     "jobs_create": None,
@@ -94,14 +135,21 @@ REQUESTS: dict[str, Body | None] = {
 TEXTS = (
     (NodeIn, NODE_TEXTS),
     (HardwareIn, HARDWARE_TEXTS),
-    (JobTypeIn, JOB_TYPE_TEXTS),
+    (CudaIn, CUDA_TEXTS),
+    (FrameworkIn, FRAMEWORK_TEXTS),
+    (LicenceIn, LICENCE_TEXTS),
+    (DockerIn, DOCKER_TEXTS),
+    (NamedClassIn, CLASS_TEXTS),
     (TemplateChange, TEMPLATE_TEXTS),
     (TemplateIn, TEMPLATE_TEXTS),
 )
 """Lengths of texts that the routes check themselves, so that the words of an error are UFDL's."""
 
-MEMBER_TYPES = ((CreateJobIn, "notification_override", NotificationOverride),)
-"""Members that are decoded in a second step, and into what."""
+MEMBER_TYPES: tuple[tuple[type[msgspec.Struct], str, tuple[Any, ...]], ...] = (
+    (CreateJobIn, "notification_override", (NotificationOverride,)),
+    (TemplateForm, "specific", (ContractForm, GraphForm, NativeForm)),
+)
+"""Members that are decoded in a second step, and into which of what."""
 
 REFUSALS: dict[int, frozenset[str]] = {
     404: frozenset({"jobs_submit"}),
@@ -127,11 +175,18 @@ REFUSALS: dict[int, frozenset[str]] = {
             "job_templates_partial_update",
             "job_templates_reinstate",
             "job_templates_hard_delete",
+            "job_templates_import",
             "job_types_update",
             "job_types_partial_update",
             "job_types_destroy",
+            "job_contracts_update",
+            "job_contracts_partial_update",
+            "job_contracts_destroy",
             "nodes_destroy",
             "hardware_destroy",
+            "cuda_destroy",
+            "frameworks_destroy",
+            "licences_destroy",
             "tokens_create",
             "users_update",
             "users_partial_update",
@@ -139,7 +194,7 @@ REFUSALS: dict[int, frozenset[str]] = {
         }
     ),
     410: frozenset({"events_list", "jobs_events"}),
-    416: frozenset({"outputs_get"}),
+    416: frozenset({"outputs_get", "jobs_quarantine_get"}),
     422: frozenset({"jobs_submit", "job_templates_create_job"}),
     429: frozenset({"auth_obtain"}),
 }
@@ -153,7 +208,7 @@ CHANGES_OUTPUTS = frozenset(
 EMPTY = frozenset({"nodes_ping"})
 """Calls that answer 200 and yet have nothing to say."""
 
-CONDITIONAL = frozenset({"outputs_get", "outputs_head"})
+CONDITIONAL = frozenset({"outputs_get", "outputs_head", "jobs_quarantine_get"})
 """Calls that answer 304 to a client that has the bytes."""
 
 PATH_PARAMETERS: dict[str, Json] = {
@@ -161,6 +216,11 @@ PATH_PARAMETERS: dict[str, Json] = {
         "description": "its number",
         "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
         "example": 7,
+    },
+    "item": {
+        "description": "number of the late upload",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+        "example": 1,
     },
     "name": {
         "description": "name of the output, percent-encoded",
@@ -181,6 +241,16 @@ PATH_PARAMETERS: dict[str, Json] = {
         "description": "compute capability, a decimal number",
         "schema": {"type": "number", "minimum": 0},
         "example": 8.6,
+    },
+    "resident_type": {
+        "description": "text of a type whose values the hub keeps, percent-encoded",
+        "schema": {"type": "string", "maxLength": 1_024},
+        "example": "Framework<'darkroom', '2.1'>",
+    },
+    "contract": {
+        "description": "name of a job contract",
+        "schema": {"type": "string", "maxLength": 64},
+        "example": "Train",
     },
     "who": {
         "description": "number or name of the account",
@@ -206,14 +276,26 @@ def header(name: str, description: str) -> Json:
 
 
 UNLESS = header("If-None-Match", "304 if this is the entity tag of the output")
-REQUEST_HEADERS: dict[str, tuple[Json, ...]] = {
+PARTS = (
+    UNLESS,
+    header("Range", "one range of bytes"),
+    header("If-Range", "all bytes unless this is the entity tag"),
+)
+GIVEN_TYPES: Json = {
+    "name": "inputs",
+    "in": "query",
+    "description": "the type of what is there for an input, by the name of the input",
+    "style": "form",
+    "explode": True,
+    "schema": {"type": "object", "additionalProperties": {"type": "string", "maxLength": 1_024}},
+    "example": {"dataset": "PK<Dataset<Domain<'Image Classification'>>>"},
+}
+FURTHER_PARAMETERS: dict[str, tuple[Json, ...]] = {
+    "job_templates_matching": (GIVEN_TYPES,),
     "outputs_add": (header("Content-Digest", "sha-256 of the body, which is then checked"),),
     "outputs_head": (UNLESS,),
-    "outputs_get": (
-        UNLESS,
-        header("Range", "one range of bytes"),
-        header("If-Range", "all bytes unless this is the entity tag"),
-    ),
+    "outputs_get": PARTS,
+    "jobs_quarantine_get": PARTS,
 }
 
 TAGS = {
@@ -227,8 +309,14 @@ TAGS = {
     "events": "The log of everything that happened.",
     "job templates": "Kinds of work, in versions that never change.",
     "job types": "Kinds of values that jobs take and give.",
+    "job contracts": "Kinds of work that executors are written for.",
     "nodes": "The workers.",
     "hardware": "Hardware generations.",
+    "docker images": "What templates run in.",
+    "CUDA versions": "CUDA, and the drivers that it needs.",
+    "frameworks": "What models are made with.",
+    "domains": "Kinds of data.",
+    "licences": "Terms of use.",
     "audit": "Who did what.",
     "health": "For supervisors and load balancers.",
 }

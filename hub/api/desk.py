@@ -21,10 +21,11 @@ CURSOR_HEADER = "X-Hub-Cursor"
 class Desk:
     """Executes commands and shows jobs."""
 
-    def __init__(self, engine: Engine, ledger: Ledger, *, list_max: int) -> None:
+    def __init__(self, engine: Engine, ledger: Ledger, *, list_max: int, lost_after_s: int) -> None:
         self.engine = engine
         self.ledger = ledger
         self.list_max = list_max
+        self.lost_after_s = lost_after_s
         self.views = JobViews(engine)
         self.epoch = ""
 

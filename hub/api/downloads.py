@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from litestar import Request, Response
 from litestar.response.base import ASGIResponse
@@ -23,11 +23,30 @@ from hub.outputs.ranges import (
     parse_range,
 )
 from hub.outputs.store import OutputStore
-from orm.rows import OutputRow
 
 log = logging.getLogger("hub.api")
 
 MEDIA_TYPE = "application/data"
+
+
+class Stored(Protocol):
+    """A row that names bytes of the store: an output, or what stands beside outputs."""
+
+    @property
+    def pk(self) -> int:
+        """Its number, for the log."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Their name."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Their number."""
+        ...
+
 
 # Whatever was uploaded, a browser must neither guess what it is nor run it as a page of the hub's
 # own origin; and it asks again each time, for another attempt may have other bytes under this name.
@@ -39,7 +58,7 @@ HARMLESS = {
 
 
 async def answer_bytes(
-    request: Request[Any, Any, Any], store: OutputStore, output: OutputRow, filename: str
+    request: Request[Any, Any, Any], store: OutputStore, output: Stored, filename: str
 ) -> Response[bytes]:
     """Answer GET or HEAD with the bytes of ``output``, to be saved as ``filename``.
 
@@ -65,7 +84,7 @@ async def answer_bytes(
     return _streamed(store, output, part, headers)
 
 
-async def answer_whole(store: OutputStore, output: OutputRow, filename: str) -> Response[bytes]:
+async def answer_whole(store: OutputStore, output: Stored, filename: str) -> Response[bytes]:
     """Answer POST, for which HTTP knows neither ranges nor conditions; see ``answer_bytes``."""
     await _check_size(store, output)
     return _streamed(store, output, None, _headers(entity_tag(output.sha256), filename))
@@ -80,14 +99,14 @@ def _headers(tag: str, filename: str) -> dict[str, str]:
     return HARMLESS | own
 
 
-async def _check_size(store: OutputStore, output: OutputRow) -> None:
+async def _check_size(store: OutputStore, output: Stored) -> None:
     with _told(output):
         if await store.size(output.sha256) != output.size:
             raise OutputBytesDamaged
 
 
 @contextmanager
-def _told(output: OutputRow) -> Iterator[None]:
+def _told(output: Stored) -> Iterator[None]:
     """Log bytes that are lost or spoiled: somebody must hear of it, whatever the client does."""
     try:
         yield
@@ -97,7 +116,7 @@ def _told(output: OutputRow) -> Iterator[None]:
 
 
 def _streamed(
-    store: OutputStore, output: OutputRow, part: ByteRange | None, headers: dict[str, str]
+    store: OutputStore, output: Stored, part: ByteRange | None, headers: dict[str, str]
 ) -> Response[bytes]:
     if part is None:
         length = output.size
@@ -112,7 +131,7 @@ def _streamed(
 
 
 def _unsatisfiable(
-    request: Request[Any, Any, Any], output: OutputRow, error: RangeNotSatisfiable
+    request: Request[Any, Any, Any], output: Stored, error: RangeNotSatisfiable
 ) -> Response[bytes]:
     return Response(
         problem_of(error).body(request.scope["path"]),
@@ -127,7 +146,7 @@ class Download(Response[bytes]):
 
     def __init__(
         self,
-        output: OutputRow,
+        output: Stored,
         chunks: AsyncGenerator[bytes, None],
         status_code: int,
         headers: dict[str, str],
@@ -152,7 +171,7 @@ class _Sending(ASGIResponse):
 
     def __init__(
         self,
-        output: OutputRow,
+        output: Stored,
         chunks: AsyncGenerator[bytes, None],
         status_code: int | None,
         headers: dict[str, Any],

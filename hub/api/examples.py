@@ -1,10 +1,10 @@
 """An example of each call's body and answer: one small story about thumbnails of pictures."""
 
-from typing import Any
-
-import msgspec
 from msgspec.structs import replace
 
+from hub.api.catalogue_examples import CATALOGUE
+from hub.api.example import Example, where
+from hub.api.template_examples import PNG, TEMPLATES
 from hub.wire.accounts import (
     AuditOut,
     AuditPage,
@@ -16,11 +16,11 @@ from hub.wire.accounts import (
     Verified,
 )
 from hub.wire.events import EventOut, EventPage
+from hub.wire.executions import ExecutionOut, ExecutionPage
 from hub.wire.health import Health
-from hub.wire.job_types import JobTypeOut
 from hub.wire.jobs import JobOut, JobPage, OutputOut, OutputRef, TemplateRef, ValueOut
-from hub.wire.nodes import HardwareOut, NodeOut
-from hub.wire.templates import Requirements, TemplateOut
+from hub.wire.nodes import NodeOut
+from hub.wire.quarantine import QuarantinedOut, QuarantineOut
 
 MADE = "2026-11-22T09:53:20.353815Z"
 TAKEN = "2026-11-22T09:53:21.104203Z"
@@ -30,7 +30,6 @@ CURSOR = "v1:k3p9:945"
 ACCESS = "hub_a_Yk3vQ0m8uT1xB7cR"
 REFRESH = "hub_r_p2Wd9LzA4nJ6sH5e"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-PNG = "BLOB<'png'>"
 
 MARIA = UserOut(
     username="maria",
@@ -59,45 +58,12 @@ NODE = NodeOut(
     owner=2,
     creation_time="2026-11-01T08:05:00.000000Z",
 )
-AMPERE = HardwareOut(
-    pk=4, generation="Ampere", min_compute_capability=8.0, max_compute_capability=8.9
-)
-PICTURE = JobTypeOut(pk=26, name="Picture", pkg="studio.types", cls="studio.types.Picture")
-THUMBNAIL = TemplateOut(
-    pk=1,
-    name="thumbnail",
-    version=1,
-    description="Make a picture small",
-    scope="",
-    domain=None,
-    licence=None,
-    creator=1,
-    creation_time="2026-11-01T09:00:00.000000Z",
-    deletion_time=None,
-    type="",
-    executor_class="studio.work.Thumbnail",
-    required_packages="studio",
-    parameters={
-        "width": {
-            "types": ["int"],
-            "help": "in pixels",
-            "default": 640,
-            "default_type": "int",
-            "const": False,
-        }
-    },
-    inputs={"source": {"types": ["str"], "help": "address of the picture"}},
-    outputs={"thumbnail": {"type": PNG, "help": ""}},
-    timeout_s=600,
-    max_tries=3,
-    priority=100,
-    labels={"team": "studio"},
-    requirements=Requirements(mem=512),
-)
 QUEUED = JobOut(
     pk=7,
     template=TemplateRef(pk=1, name="thumbnail", version=1),
     parent=None,
+    child=None,
+    children=0,
     start_time=None,
     end_time=None,
     error_reason=None,
@@ -165,6 +131,31 @@ PROGRESS = EventOut(
     data={"comment": "decoded"},
 )
 EVENTS = EventPage(items=[PROGRESS], cursor=CURSOR, head=CURSOR)
+EXECUTION = ExecutionOut(
+    number=1,
+    attempt=1,
+    node=3,
+    outcome="lost",
+    queued_time=MADE,
+    acquired_time=TAKEN,
+    start_time=STARTED,
+    end_time=ENDED,
+    error=None,
+    error_name="node-lost",
+    category="SYSTEM",
+)
+LATE = QuarantinedOut(
+    pk=1,
+    job=7,
+    node=3,
+    account=2,
+    name="thumbnail",
+    type=PNG,
+    size=14_210,
+    sha256=SHA256,
+    time=ENDED,
+    url="/v1/jobs/7/quarantine/1",
+)
 ACT = AuditOut(
     pk=31,
     time=TAKEN,
@@ -193,40 +184,7 @@ MESSAGE = {
 """What a watcher of a job is told."""
 
 
-class Example(msgspec.Struct, frozen=True):
-    """A call: what is sent, and the struct, the structs or the text that come back."""
-
-    request: Any = None
-    response: Any = None
-
-    def answer(self) -> Any:
-        """Return the answer as it is on the wire, decoded."""
-        return msgspec.to_builtins(self.response)
-
-
-def _where(field: str, value: Any) -> dict[str, Any]:
-    return {"expressions": [{"type": "exact", "field": field, "value": value}]}
-
-
 NEW_NODE = {"ip": "192.0.2.17", "index": 0, "cpu_mem": 68_719_476_736}
-NEW_HARDWARE = {
-    "generation": "Ampere",
-    "min_compute_capability": 8.0,
-    "max_compute_capability": 8.9,
-}
-NEW_TYPE = {"name": "Picture", "pkg": "studio.types", "cls": "studio.types.Picture"}
-TEMPLATE_BODY = {
-    "description": "Make a picture small",
-    "inputs": {"source": {"type": "str", "help": "address of the picture"}},
-    "parameters": {"width": {"type": "int", "help": "in pixels", "default": 640}},
-    "outputs": {"thumbnail": PNG},
-    "timeout_s": 600,
-    "labels": {"team": "studio"},
-    "requirements": {"mem": 512},
-    "executor_class": "studio.work.Thumbnail",
-    "required_packages": "studio",
-}
-SECOND_THUMBNAIL = replace(THUMBNAIL, pk=2, version=2)
 NEXT_FREE = {
     "expressions": [
         {"type": "exact", "field": "status", "value": "QUEUED"},
@@ -237,6 +195,8 @@ NEXT_FREE = {
 DONE = {"success": True, "send_notification": "", "outputs": ["thumbnail"]}
 
 EXAMPLES: dict[str, Example] = {
+    **CATALOGUE,
+    **TEMPLATES,
     "auth_obtain": Example(
         {"username": "maria", "password": "correct horse battery"}, SignedIn(ACCESS, REFRESH)
     ),
@@ -254,37 +214,18 @@ EXAMPLES: dict[str, Example] = {
             token="hub_n_Gv8xU3qK7fM2bT6y",
         ),
     ),
-    "users_list": Example(_where("role", "user"), [MARIA]),
+    "users_list": Example(where("role", "user"), [MARIA]),
     "users_create": Example(
         {"username": "maria", "password": "correct horse battery", "role": "user"}, MARIA
     ),
     "users_retrieve": Example(response=[MARIA]),
     "users_update": Example({"username": "maria", "email": "maria@example.org"}, MARIA),
     "users_partial_update": Example({"email": "maria@example.org"}, MARIA),
-    "nodes_list": Example(_where("ip", "192.0.2.17"), [NODE]),
+    "nodes_list": Example(where("ip", "192.0.2.17"), [NODE]),
     "nodes_create": Example(NEW_NODE, NODE),
     "nodes_retrieve": Example(response=NODE),
     "nodes_update": Example(NEW_NODE, NODE),
     "nodes_partial_update": Example({"driver_version": "550.54.15"}, NODE),
-    "hardware_list": Example(_where("generation", "Ampere"), [AMPERE]),
-    "hardware_create": Example(NEW_HARDWARE, AMPERE),
-    "hardware_retrieve": Example(response=AMPERE),
-    "hardware_update": Example(NEW_HARDWARE, AMPERE),
-    "hardware_partial_update": Example({"max_compute_capability": 8.9}, AMPERE),
-    "hardware_generation": Example(response=AMPERE),
-    "job_types_list": Example(_where("name", "Picture"), [PICTURE]),
-    "job_types_create": Example(NEW_TYPE, PICTURE),
-    "job_types_create_seed": Example(NEW_TYPE, PICTURE),
-    "job_types_retrieve": Example(response=PICTURE),
-    "job_types_update": Example(NEW_TYPE, PICTURE),
-    "job_types_partial_update": Example({"pkg": "studio.types"}, PICTURE),
-    "job_templates_list": Example(_where("name", "thumbnail"), [THUMBNAIL]),
-    "job_templates_declare": Example({"name": "thumbnail", **TEMPLATE_BODY}, THUMBNAIL),
-    "job_templates_retrieve": Example(response=THUMBNAIL),
-    "job_templates_update": Example(TEMPLATE_BODY, SECOND_THUMBNAIL),
-    "job_templates_partial_update": Example({"timeout_s": 600}, SECOND_THUMBNAIL),
-    "job_templates_reinstate": Example(response=THUMBNAIL),
-    "job_templates_hard_delete": Example(response=THUMBNAIL),
     "job_templates_create_job": Example(
         {
             "input_values": {"source": {"value": "sunrise.jpg", "type": "str"}},
@@ -322,11 +263,14 @@ EXAMPLES: dict[str, Example] = {
     "outputs_get": Example(response="the bytes of the picture"),
     "outputs_info": Example(response=OUTPUT),
     "outputs_delete": Example(response=HIDDEN_OUTPUT),
-    "job_outputs_list": Example(_where("job", 7), [OUTPUT]),
+    "job_outputs_list": Example(where("job", 7), [OUTPUT]),
     "job_outputs_retrieve": Example(response=OUTPUT),
     "job_outputs_hard_delete": Example(response=HIDDEN_OUTPUT),
     "job_outputs_reinstate": Example(response=OUTPUT),
     "job_outputs_download": Example({"filetype": "png"}, "the bytes of the picture"),
+    "jobs_executions": Example(response=ExecutionPage(items=[EXECUTION], next=None)),
+    "jobs_quarantine": Example(response=QuarantineOut(items=[LATE])),
+    "jobs_quarantine_get": Example(response="the bytes of the picture"),
     "events_list": Example(response=EVENTS),
     "jobs_events": Example(response=EVENTS),
     "audit_list": Example(response=AuditPage(items=[ACT], next=None)),

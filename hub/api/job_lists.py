@@ -1,7 +1,5 @@
 """Lists of jobs: UFDL's ``POST /v1/jobs/list``, and the native ``GET /v1/jobs``, page by page."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
 
@@ -11,18 +9,21 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from hub import clock
+from hub.api import bodies
 from hub.api.desk import CURSOR_HEADER, Desk
 from hub.api.jobs import AnyRequest
-from hub.api.lists import PAGE, PAGE_BYTES, answer_list, searching
-from hub.auth.guard import LARGEST, actor_of
+from hub.api.lists import PAGE, PAGE_BYTES, answer_rows, numbers, read_filter, searching
+from hub.api.places import cursor_of, keys_of
+from hub.auth.guard import LARGEST, NodeOwners, actor_of
 from hub.errors import InvalidInput
+from hub.lifecycle.offers import Offers
 from hub.lifecycle.states import Status
 from hub.wire.jobs import JobOut, JobPage
 from orm.filters.fields import JOBS
+from orm.filters.spec import FilterSpec, IsNull
 from orm.queries import job_page, jobs, meta
 
 Texts = list[str] | None
-Key = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 Number = Annotated[int | None, QueryParameter(ge=1, le=LARGEST)]
 Moment = Annotated[str | None, QueryParameter(description="ISO 8601 with an offset")]
 StatusList = Annotated[Texts, QueryParameter(description="any of these; also comma-separated")]
@@ -38,15 +39,33 @@ PageOrder = Literal["-created", "created", "-modified", "modified", "priority"]
     status_code=200,
     tags=["jobs"],
 )
-async def jobs_list(request: AnyRequest, desk: NamedDependency[Desk]) -> Response[list[JobOut]]:
-    """List jobs by a filter, most urgent first, then oldest; a node sees only what it may take."""
+async def jobs_list(
+    request: AnyRequest,
+    desk: NamedDependency[Desk],
+    owners: NamedDependency[NodeOwners],
+    offers: NamedDependency[Offers],
+) -> Response[list[JobOut]]:
+    """List jobs by a filter, most urgent first, then oldest; a node sees only what it may take.
+
+    A node that looks for free jobs sees those last that stood first for it and were not taken.
+    """
 
     async def encode(pks: Sequence[int]) -> list[bytes]:
         snapshot = await jobs.snapshot(desk.engine, pks)
         return [await desk.views.of_job(job) for job in snapshot.jobs]
 
-    is_poll = actor_of(request.scope).node is not None
-    return await answer_list(request, desk, JOBS, encode, hide_waiting=is_poll)
+    spec, node = read_filter(await bodies.raw_body(request)), actor_of(request.scope).node
+    pks = await numbers(desk, JOBS, spec, hide_waiting=node is not None)
+    if node is not None and asks_for_free(spec):
+        owners.polled.add(node)
+        pks = offers.ordered(node, pks)
+    return await answer_rows(pks, encode, desk.list_max)
+
+
+def asks_for_free(spec: FilterSpec) -> bool:
+    """Whether a filter is a worker's question for jobs that nobody holds."""
+    demands = spec.demands()
+    return any(isinstance(d, IsNull) and d.field == "node" and not d.invert for d in demands)
 
 
 @get("/v1/jobs", opt={"action": "jobs_page"}, operation_id="jobs_page", tags=["jobs"])
@@ -89,7 +108,7 @@ async def jobs_page(  # one argument a query parameter
         include_deleted=include_deleted,
         order=order,
         limit=limit,
-        after=_keys(order, cursor),
+        after=keys_of(order, len(job_page.ORDERS[order].keys), cursor),
     )
     with searching():
         found = await job_page.page(desk.engine, query)
@@ -101,7 +120,7 @@ async def _page(desk: Desk, order: str, found: job_page.FoundJobs) -> Response[J
     cursor = desk.cursor((await meta.clock(desk.engine)).gseq)
     items, shown = await _items(desk, [keys[-1] for keys in found.keys])
     has_more = found.has_more or shown < len(found.keys)
-    following = _cursor(order, found.keys[shown - 1]) if has_more else None
+    following = cursor_of(order, found.keys[shown - 1]) if has_more else None
     content: Any = msgspec.json.encode({"items": items, "next": following})
     headers = {CURSOR_HEADER: cursor}
     return Response(content=content, media_type="application/json", headers=headers)
@@ -177,25 +196,3 @@ def _moment(name: str, text: str | None) -> int | None:
         return clock.parse_iso(text)
     except (ValueError, OverflowError) as error:
         raise InvalidInput(f"{name}: {error}", fields={name: [str(error)]}) from error
-
-
-def _cursor(order: str, keys: job_page.Keys) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((order, keys))).decode().rstrip("=")
-
-
-def _keys(order: PageOrder, cursor: str | None) -> job_page.Keys | None:
-    """Return where a page begins: the keys of the row before it, which the cursor names."""
-    if cursor is None:
-        return None
-    try:
-        raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
-        made_for, keys = msgspec.json.decode(raw, type=tuple[str, tuple[Key, ...]])
-    except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise _bad_cursor("not a cursor of this list") from error
-    if made_for != order or len(keys) != len(job_page.ORDERS[order].keys):
-        raise _bad_cursor("this cursor belongs to another order")
-    return keys
-
-
-def _bad_cursor(text: str) -> InvalidInput:
-    return InvalidInput(text, fields={"cursor": [text]})

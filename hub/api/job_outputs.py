@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from hub.api import bodies
 from hub.api.desk import Desk
 from hub.api.downloads import MEDIA_TYPE, answer_whole
+from hub.api.found import found
 from hub.api.job_view import output_out
 from hub.api.jobs import AnyRequest
 from hub.api.lists import answer_list
@@ -148,7 +149,4 @@ class JobOutputsController(Controller):
 
 
 async def _found(desk: Desk, pk: int) -> OutputRow:
-    output = await outputs.get(desk.engine, pk)
-    if output is None:
-        raise NotFound(f"there is no output {pk}")
-    return output
+    return found(await outputs.get(desk.engine, pk), "output", pk)

@@ -12,19 +12,23 @@ from msgspec.structs import replace
 from hub import clock
 from hub.api import bodies
 from hub.api.desk import Desk
+from hub.api.found import found
 from hub.api.job_view import ENCODER, iso, maybe_iso
 from hub.api.jobs import AnyRequest
 from hub.api.lists import answer_list
 from hub.auth.guard import actor_of
-from hub.errors import Forbidden, NotFound
+from hub.errors import Forbidden
+from hub.lifecycle.auditing import entry
 from hub.lifecycle.catalogue import TemplateExists, TemplateInUse
 from hub.lifecycle.commands import Actor
+from hub.lifecycle.template_graphs import templates_in
 from hub.lifecycle.templates import first, successor
 from hub.wire.templates import TemplateChange, TemplateIn, TemplateOut
 from orm.errors import NotUnique, StillReferenced
 from orm.filters.fields import JOB_TEMPLATES as LISTED
 from orm.queries import templates
-from orm.queries.templates import TemplateRow
+from orm.queries.named_classes import JOB_TYPES
+from orm.queries.templates import Addition, TemplateRow
 from orm.rows import AuditEntry
 
 
@@ -55,13 +59,16 @@ class JobTemplatesController(Controller):
         self, request: AnyRequest, desk: NamedDependency[Desk]
     ) -> Response[TemplateOut]:
         """Declare a template, or the next version of one."""
-        draft = first(await bodies.read(request, TemplateIn))
+        sent = await bodies.read(request, TemplateIn)
+        draft = first(sent, await JOB_TYPES.registered(desk.engine))
         return await _store(desk, actor_of(request.scope), "declare", draft)
 
     @post("/create", opt={"action": "job_templates_create"}, operation_id="job_templates_create")
     async def create(self) -> Response[TemplateOut]:
         """Refuse: UFDL's templates are imported, others are declared."""
-        raise Forbidden("nobody creates job templates here: POST /v1/job-templates declares one")
+        raise Forbidden(
+            "nobody creates job templates here: POST /v1/job-templates declares one, or import it"
+        )
 
     @get(
         "/{pk:int}", opt={"action": "job_templates_retrieve"}, operation_id="job_templates_retrieve"
@@ -103,9 +110,8 @@ class JobTemplatesController(Controller):
         self, request: AnyRequest, pk: FromPath[int], desk: NamedDependency[Desk]
     ) -> None:
         """Hide a template; no more jobs are made from it. Again is no change."""
-        note = _noted(actor_of(request.scope), "destroy")
-        if await templates.mark(desk.engine, pk, note, clock.wall_us(), is_deleted=True) is None:
-            raise _missing(pk)
+        note = template_note(actor_of(request.scope), "destroy")
+        _found(await templates.mark(desk.engine, pk, note, clock.wall_us(), is_deleted=True), pk)
 
     @delete(
         "/{pk:int}/reinstate",
@@ -117,14 +123,12 @@ class JobTemplatesController(Controller):
         self, request: AnyRequest, pk: FromPath[int], desk: NamedDependency[Desk]
     ) -> Response[TemplateOut]:
         """Bring a hidden template back; again is no change."""
-        note = _noted(actor_of(request.scope), "reinstate")
+        note = template_note(actor_of(request.scope), "reinstate")
         try:
             row = await templates.mark(desk.engine, pk, note, clock.wall_us(), is_deleted=False)
         except NotUnique as error:
             raise TemplateExists from error
-        if row is None:
-            raise _missing(pk)
-        return Response(out(row))
+        return Response(out(_found(row, pk)))
 
     @delete(
         "/{pk:int}/hard",
@@ -135,15 +139,13 @@ class JobTemplatesController(Controller):
     async def hard_delete(
         self, request: AnyRequest, pk: FromPath[int], desk: NamedDependency[Desk]
     ) -> Response[TemplateOut]:
-        """Remove a template from which no job was made; answers with what it was."""
-        note = _noted(actor_of(request.scope), "hard_delete")
+        """Remove a template that no job and no graph is made of; answers with what it was."""
+        note = template_note(actor_of(request.scope), "hard_delete")
         try:
             row = await templates.remove(desk.engine, pk, note, clock.wall_us())
         except StillReferenced as error:
             raise TemplateInUse from error
-        if row is None:
-            raise _missing(pk)
-        return Response(out(row))
+        return Response(out(_found(row, pk)))
 
 
 async def existing(desk: Desk, pk: int) -> TemplateRow:
@@ -152,17 +154,16 @@ async def existing(desk: Desk, pk: int) -> TemplateRow:
     Raises:
         NotFound: there is none.
     """
-    row = await templates.get(desk.engine, pk)
-    if row is None:
-        raise _missing(pk)
-    return row
+    return _found(await templates.get(desk.engine, pk), pk)
 
 
 async def _succeed(
     request: AnyRequest, desk: Desk, pk: int, *, is_partial: bool
 ) -> Response[TemplateOut]:
     row = await existing(desk, pk)
-    draft = successor(row, await bodies.read(request, TemplateChange), is_partial=is_partial)
+    sent = await bodies.read(request, TemplateChange)
+    registered = await JOB_TYPES.registered(desk.engine)
+    draft = successor(row, sent, registered, is_partial=is_partial)
     action = "partial_update" if is_partial else "update"
     return await _store(desk, actor_of(request.scope), action, draft)
 
@@ -171,26 +172,20 @@ async def _store(
     desk: Desk, actor: Actor, action: str, draft: TemplateRow
 ) -> Response[TemplateOut]:
     draft = replace(draft, creator=actor.account, created_us=clock.wall_us())
+    addition = Addition(draft, template_note(actor, action), templates_in(draft.graph))
     try:
-        row = await templates.add(desk.engine, draft, _noted(actor, action))
+        row = await templates.add(desk.engine, addition)
     except NotUnique as error:
         raise TemplateExists from error
     return Response(out(row), status_code=201)
 
 
-def _noted(actor: Actor, action: str) -> Callable[[TemplateRow], list[AuditEntry]]:
+def template_note(actor: Actor, action: str) -> Callable[[TemplateRow], list[AuditEntry]]:
     """Return what writes an act down: name and version say enough, for rows never change."""
 
     def note(row: TemplateRow) -> list[AuditEntry]:
-        subject = msgspec.json.encode({"name": row.name, "version": row.version}).decode()
-        entry = AuditEntry(
-            *(actor.account, actor.session, actor.address),
-            action=f"job_templates.{action}",
-            object_type="job_template",
-            object_pk=row.pk,
-            after=subject,
-        )
-        return [entry]
+        subject = {"name": row.name, "version": row.version}
+        return [entry(actor, f"job_templates.{action}", "job_template", row.pk, after=subject)]
 
     return note
 
@@ -199,8 +194,13 @@ def out(row: TemplateRow) -> TemplateOut:
     """Return a template as ``/v1`` shows it; JSON columns are spliced in as they are stored."""
     stored: dict[str, Any] = {
         name: msgspec.Raw(getattr(row, name).encode())
-        for name in ("parameters", "inputs", "outputs", "labels", "requirements")
+        for name in ("inputs", "outputs", "labels", "requirements")
     }
+    if row.graph is None:
+        stored["type"] = row.contract
+        stored["parameters"] = msgspec.Raw(row.parameters.encode())
+        stored["executor_class"] = row.executor_class
+        stored["required_packages"] = row.required_packages
     return TemplateOut(
         pk=row.pk,
         name=row.name,
@@ -212,15 +212,13 @@ def out(row: TemplateRow) -> TemplateOut:
         creator=row.creator,
         creation_time=iso(row.created_us),
         deletion_time=maybe_iso(row.deleted_us),
-        type=row.contract,
-        executor_class=row.executor_class,
-        required_packages=row.required_packages,
         timeout_s=row.timeout_s,
+        silence_s=row.silence_s,
         max_tries=row.max_tries,
         priority=row.priority,
         **stored,
     )
 
 
-def _missing(pk: int) -> NotFound:
-    return NotFound(f"there is no job template {pk}")
+def _found(row: TemplateRow | None, pk: int) -> TemplateRow:
+    return found(row, "job template", pk)

@@ -8,7 +8,7 @@ import msgspec
 from hub import clock
 from hub.errors import NotFound
 from hub.lifecycle.planner import Outcome
-from hub.lifecycle.states import Status
+from hub.lifecycle.states import WAITING, Status
 from hub.wire.jobs import JobOut, OutputOut, OutputRef, TemplateRef
 from orm.engine import Engine
 from orm.queries import jobs, templates
@@ -31,7 +31,10 @@ def maybe_iso(moment_us: int | None) -> str | None:
 
 
 class JobViews:
-    """Encodes jobs; keeps what never changes about them in bounded memory."""
+    """Encodes jobs; keeps what never changes about them in bounded memory.
+
+    A member of a graph that waits for others has not all of its inputs yet: it is not kept.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -42,7 +45,7 @@ class JobViews:
     async def of_outcome(self, outcome: Outcome) -> bytes:
         """Return the JSON of the job after a command."""
         row = outcome.job
-        spec = self._known(row.pk) or await self._load_spec(row.pk)
+        spec = self._known(row.pk) or await self._load_spec(row)
         return await self.of_rows(row, spec, outcome.outputs)
 
     async def of_rows(self, row: JobRow, spec: SpecRow, outputs: list[OutputRow]) -> bytes:
@@ -68,11 +71,12 @@ class JobViews:
             self._specs.move_to_end(pk)
         return self._specs.get(pk)
 
-    async def _load_spec(self, pk: int) -> SpecRow:
-        found = await jobs.specs(self._engine, [pk])
-        if not found:
-            return SpecRow(pk, "{}", "{}")  # the job was removed by the command that is answered
-        self.remember(found[0])
+    async def _load_spec(self, row: JobRow) -> SpecRow:
+        found = await jobs.specs(self._engine, [row.pk])
+        if not found:  # the job was removed by the command that is answered
+            return SpecRow(row.pk, "{}", "{}")
+        if row.status not in WAITING:
+            self.remember(found[0])
         return found[0]
 
     async def _load_template(self, pk: int) -> TemplateRef:
@@ -95,6 +99,8 @@ def job_out(row: JobRow, spec: SpecRow, template: TemplateRef, outputs: list[Out
         pk=row.pk,
         template=template,
         parent=row.parent,
+        child=row.child,
+        children=row.children,
         start_time=maybe_iso(row.start_us),
         end_time=maybe_iso(row.end_us),
         error_reason=row.error,

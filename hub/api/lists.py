@@ -12,7 +12,7 @@ from hub.api.desk import Desk
 from hub.errors import InvalidInput, Unavailable
 from orm.errors import TooSlow
 from orm.filters.fields import Resource
-from orm.filters.spec import BadFilter, parse
+from orm.filters.spec import BadFilter, FilterSpec, parse
 from orm.queries import listing
 
 PAGE = 100
@@ -21,6 +21,10 @@ PAGE = 100
 PAGE_BYTES = 16 * 2**20
 """Where a page ends, however few items it has; the item that reaches it is the last one."""
 
+CHUNK_BYTES = 256 * 1024
+"""Most bytes of several rows that are sent at once: a call of the framework costs more than a row,
+and a page may be too large to be copied."""
+
 TRUNCATED = "X-Hub-Truncated"
 
 Encode = Callable[[Sequence[int]], Awaitable[list[bytes]]]
@@ -28,29 +32,55 @@ Encode = Callable[[Sequence[int]], Awaitable[list[bytes]]]
 
 
 async def answer_list(
-    request: Request[Any, Any, Any],
-    desk: Desk,
-    resource: Resource,
-    encode: Encode,
-    *,
-    hide_waiting: bool = False,
+    request: Request[Any, Any, Any], desk: Desk, resource: Resource, encode: Encode
 ) -> Response[Any]:
-    """Answer a list call: the numbers first, in one query, then the rows a page at a time.
+    """Answer a list call by the filter in its body; see ``answer_matching``."""
+    spec = read_filter(await bodies.raw_body(request))
+    return await answer_matching(desk, resource, spec, encode)
+
+
+def read_filter(body: bytes) -> FilterSpec:
+    """Return the filter that a list call sends; no body is one that lists all.
+
+    Raises:
+        InvalidInput: it is malformed.
+    """
+    bodies.parse(body or b"{}", dict[str, Any])  # broken JSON is said like everywhere else
+    with searching("non_field_errors"):
+        return parse(body)
+
+
+async def answer_matching(
+    desk: Desk, resource: Resource, spec: FilterSpec, encode: Encode
+) -> Response[Any]:
+    """Answer what matches a filter: the numbers first, in one query, then the rows page by page.
 
     At most ``HUB_LIST_MAX`` rows; ``X-Hub-Truncated: true`` says that there are more.
 
     Raises:
-        InvalidInput: the filter is malformed, or names a field that may not be filtered.
+        InvalidInput: the filter names a field that may not be filtered.
     """
-    body = await bodies.raw_body(request)
-    bodies.parse(body or b"{}", dict[str, Any])  # broken JSON is said like everywhere else
+    return await answer_rows(await numbers(desk, resource, spec), encode, desk.list_max)
+
+
+async def numbers(
+    desk: Desk, resource: Resource, spec: FilterSpec, *, hide_waiting: bool = False
+) -> list[int]:
+    """Return what matches a filter, by number, in its order: one more than a list shows, if any.
+
+    Raises:
+        InvalidInput: the filter names a field that may not be filtered.
+    """
     with searching("non_field_errors"):
-        spec = parse(body)
-        pks = await listing.matching(
+        return await listing.matching(
             desk.engine, resource, spec, limit=desk.list_max, hide_waiting=hide_waiting
         )
-    headers = {TRUNCATED: "true"} if len(pks) > desk.list_max else {}
-    pks = pks[: desk.list_max]
+
+
+async def answer_rows(pks: Sequence[int], encode: Encode, most: int) -> Response[Any]:
+    """Answer with the first rows of ``pks``, at most so many, a page at a time."""
+    headers = {TRUNCATED: "true"} if len(pks) > most else {}
+    pks = pks[:most]
     if len(pks) <= PAGE:
         content: Any = b"[" + b",".join(await encode(pks)) + b"]"
         return Response(
@@ -80,10 +110,24 @@ def searching(*members: str) -> Iterator[None]:
         raise Unavailable("this filter takes too long; ask for less", retry_after_s=5) from error
 
 
-async def _pages(pks: list[int], encode: Encode) -> AsyncIterator[bytes]:
+async def _pages(pks: Sequence[int], encode: Encode) -> AsyncIterator[bytes]:
     lead = b"["
     for first in range(0, len(pks), PAGE):
-        for row in await encode(pks[first : first + PAGE]):
-            yield lead + row
+        for chunk in chunks(await encode(pks[first : first + PAGE])):
+            yield lead + chunk
             lead = b","
     yield b"[]" if lead == b"[" else b"]"
+
+
+def chunks(rows: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the rows with commas between them, joined to pieces of ``CHUNK_BYTES`` or one row."""
+    joined: list[bytes] = []
+    size = 0
+    for row in rows:
+        if joined and size + len(row) > CHUNK_BYTES:
+            yield b",".join(joined)
+            joined, size = [], 0
+        joined.append(row)
+        size += len(row)
+    if joined:
+        yield b",".join(joined)

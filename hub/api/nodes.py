@@ -10,11 +10,12 @@ from litestar.params import FromPath
 from hub import clock
 from hub.api import bodies
 from hub.api.desk import Desk
+from hub.api.found import found
 from hub.api.job_view import ENCODER, iso, maybe_iso
 from hub.api.jobs import AnyRequest
 from hub.api.lists import answer_list
 from hub.auth.guard import NodeOwners, actor_of
-from hub.errors import Forbidden, InvalidInput, NotFound
+from hub.errors import Forbidden, InvalidInput
 from hub.lifecycle.catalogue import NodeInUse, check_members, given, noted
 from hub.lifecycle.commands import Actor
 from hub.wire.nodes import NODE_TEXTS, NodeIn, NodeOut
@@ -24,6 +25,7 @@ from orm.queries.nodes import NODES, NodeRow, current_jobs
 from orm.rows import AuditEntry
 
 REQUIRED = ("ip", "index", "cpu_mem")
+KIND = "node"
 MEMBERS = (*REQUIRED, "driver_version", "hardware_generation", "gpu_mem")
 TWIN = "The fields ip, index must make a unique set."
 
@@ -84,9 +86,7 @@ class NodesController(Controller):
         owners: NamedDependency[NodeOwners],
     ) -> Response[NodeOut]:
         """Show a node."""
-        row = await NODES.get(desk.engine, pk)
-        if row is None:
-            raise _missing(pk)
+        row = found(await NODES.get(desk.engine, pk), KIND, pk)
         return Response(await _one(desk, owners, row))
 
     @put("/{pk:int}", opt={"action": "nodes_update"}, operation_id="nodes_update")
@@ -139,9 +139,7 @@ async def _change(request: AnyRequest, desk: Desk, pk: int, required: tuple[str,
         row = await NODES.change(desk.engine, pk, sent, note, clock.wall_us())
     except (NotUnique, StillReferenced) as error:
         raise _refused(error, sent) from error
-    if row is None:
-        raise _missing(pk)
-    return row
+    return found(row, KIND, pk)
 
 
 def _unnoted(before: NodeRow | None, after: NodeRow | None) -> list[AuditEntry]:
@@ -154,8 +152,7 @@ async def _check_may(actor: Actor, desk: Desk, pk: int) -> None:
     """Let administrators and the node itself pass, before anybody learns whether it is there."""
     if not actor.is_admin and actor.node != pk:
         raise Forbidden("only an administrator, or the node itself, may do that")
-    if await NODES.get(desk.engine, pk) is None:
-        raise _missing(pk)
+    found(await NODES.get(desk.engine, pk), KIND, pk)
 
 
 async def _sent(request: AnyRequest, required: tuple[str, ...]) -> dict[str, Any]:
@@ -178,11 +175,12 @@ async def _one(desk: Desk, owners: NodeOwners, row: NodeRow) -> NodeOut:
 
 async def _shown(desk: Desk, owners: NodeOwners, rows: list[NodeRow]) -> list[NodeOut]:
     working = await current_jobs(desk.engine, [row.pk for row in rows])
-    return [out(row, working.get(row.pk), owners.heard.get(row.pk)) for row in rows]
+    return [out(row, working.get(row.pk), owners.heard_ago_us(row.pk)) for row in rows]
 
 
-def out(row: NodeRow, current_job: int | None, heard_us: int | None) -> NodeOut:
+def out(row: NodeRow, current_job: int | None, heard_ago_us: int | None) -> NodeOut:
     """Return a node as ``/v1`` shows it; what was heard of it may not be stored yet."""
+    heard_us = None if heard_ago_us is None else clock.wall_us() - heard_ago_us
     return NodeOut(
         pk=row.pk,
         ip=row.ip,
@@ -196,7 +194,3 @@ def out(row: NodeRow, current_job: int | None, heard_us: int | None) -> NodeOut:
         owner=row.owner,
         creation_time=iso(row.created_us),
     )
-
-
-def _missing(pk: int) -> NotFound:
-    return NotFound(f"there is no node {pk}")

@@ -9,7 +9,8 @@ from hub.api import contract
 from hub.api.contract import REQUESTS, Body, Json
 from hub.api.downloads import MEDIA_TYPE as BYTES_TYPE
 from hub.api.error_responses import reference
-from hub.api.examples import EXAMPLES, Example
+from hub.api.example import Example
+from hub.api.examples import EXAMPLES
 from hub.auth.permissions import NOBODY_CREATES, PERMISSIONS, Permission
 from hub.wire.events import EventPage
 from hub.wire.health import Health
@@ -42,7 +43,7 @@ class Types:
     """JSON schemas of ``kinds``; ``components`` are those of structs, by name."""
 
     def __init__(self, kinds: list[Any]) -> None:
-        second = [kind for _, _, kind in contract.MEMBER_TYPES]
+        second = [kind for _, _, choices in contract.MEMBER_TYPES for kind in choices]
         known = [kind for kind in dict.fromkeys([*kinds, *second]) if is_json(kind)]
         schemas, self.components = msgspec.json.schema_components(known, ref_template=REF)
         self._schemas = dict(zip(known, schemas, strict=True))
@@ -51,12 +52,20 @@ class Types:
         for struct, texts in contract.TEXTS:
             for name, most in texts.items():
                 _text(self._member(struct, name)).update(minLength=1, maxLength=most)
-        for owner, name, kind in contract.MEMBER_TYPES:
-            self._member(owner, name)["anyOf"] = [self.schema(kind), {"type": "null"}]
+        for owner, name, choices in contract.MEMBER_TYPES:
+            self._settle(self._member(owner, name), [self.schema(kind) for kind in choices])
 
     def _member(self, struct: type[msgspec.Struct], name: str) -> Json:
         member: Json = self.components[struct.__name__]["properties"][name]
         return member
+
+    def _settle(self, member: Json, choices: list[Json]) -> None:
+        """Make a member one of ``choices``, or null if it may be null now."""
+        if {"type": "null"} in member.get("anyOf", ()):
+            choices = [*choices, {"type": "null"}]
+        for loose in ("type", "additionalProperties", "anyOf"):
+            member.pop(loose, None)
+        member["anyOf"] = choices
 
     def schema(self, kind: Any) -> Json:
         """Return the schema of one of the kinds."""
@@ -114,7 +123,7 @@ class Operation:
 
     def _parameters(self) -> list[Json]:
         found = [_parameter(raw) for raw in self._known.get("parameters", [])]
-        found += contract.REQUEST_HEADERS.get(self._action, ())
+        found += contract.FURTHER_PARAMETERS.get(self._action, ())
         if self._permission.roles:
             name = "RequiredNodeId" if self._permission.needs_node else "NodeId"
             found.append({"$ref": f"#/components/parameters/{name}"})

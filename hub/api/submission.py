@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec
+from functools import partial
+from typing import Any
 
 import msgspec
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from hub.api import bodies
 from hub.api.desk import Desk
+from hub.api.graph_submission import with_members
 from hub.api.job_templates import existing
 from hub.api.jobs import AnyRequest
 from hub.auth.guard import actor_of
@@ -19,11 +22,12 @@ from hub.errors import Forbidden, InvalidInput, NotFound
 from hub.lifecycle import commands as c
 from hub.lifecycle.catalogue import NoChildren, TemplateDeleted
 from hub.lifecycle.interface import Bound, Interface, TypedValue, bind, bind_plain
-from hub.lifecycle.notifications import check_override
+from hub.lifecycle.notifications import stored
 from hub.lifecycle.templates import check_labels, interface_of
-from hub.lifecycle.types import legible
+from hub.lifecycle.types import NONE_REGISTERED, UnknownType, legible
 from hub.wire.jobs import LABELS_MAX, CreateJobIn, JobIn, JobOut, ValueOut
 from orm.queries import templates
+from orm.queries.named_classes import JOB_TYPES
 from orm.queries.templates import TemplateRow
 from orm.rows import SpecRow
 
@@ -34,7 +38,8 @@ VERSION_OF_NAME = "A version goes with the name of a template, not with its numb
 AT_ONCE_BYTES = 65_536
 """Values of a larger body are checked in a thread, beside the calls of others."""
 
-P = ParamSpec("P")
+Rule = Callable[[frozenset[str]], Bound]
+"""Checks the values of a job, given the names of the types that users registered."""
 
 
 class SubmissionController(Controller):
@@ -50,14 +55,12 @@ class SubmissionController(Controller):
         asked = bodies.parse(body or b"{}", JobIn)
         bodies.storable(asked.description, "description")
         check_labels("labels", asked.labels)
-        template = _active(await _named(desk, asked))
-        bound = await _beside(body, bound_values, asked, interface_of(template))
-        command = _command(request, template, bound, asked.description)
-        if asked.priority is not None:
-            command = msgspec.structs.replace(command, priority=asked.priority)
-        if asked.labels:
-            command = msgspec.structs.replace(command, labels=_labels(template, asked))
-        return await _make(desk, command, 201)
+        template = _usable(await _named(desk, asked))
+        bound = await _bound(desk, body, partial(bound_values, asked, interface_of(template)))
+        command = _command(request, desk, template, bound, asked.description)
+        if template.graph is not None:
+            command = await with_members(desk, command, template, bound, {})
+        return await _make(desk, _as_asked(command, asked), 201)
 
     @post("/jobs/create", opt={"action": "jobs_create"}, operation_id="jobs_create")
     async def create(self) -> Response[JobOut]:
@@ -78,17 +81,22 @@ class SubmissionController(Controller):
         body = await bodies.raw_body(request)
         asked = bodies.parse(body or b"{}", CreateJobIn)
         bodies.storable(asked.description, "description")
-        if asked.notification_override is not None:
-            check_override(asked.notification_override)
-        template = _active(template)
-        if asked.child_notification_overrides is not None:
+        override = asked.notification_override
+        notifications = None if override is None else stored(override)
+        template = _usable(template)
+        overrides = asked.child_notification_overrides
+        if overrides is not None and template.graph is None:
             raise NoChildren
         values = _typed(asked.input_values), _typed(asked.parameter_values or {})
-        bound = await _beside(body, bind, interface_of(template), *values)
-        return await _make(desk, _command(request, template, bound, asked.description), 200)
+        bound = await _bound(desk, body, partial(bind, interface_of(template), *values))
+        command = _command(request, desk, template, bound, asked.description)
+        command = replace(command, notifications=notifications)
+        if template.graph is not None:
+            command = await with_members(desk, command, template, bound, overrides or {})
+        return await _make(desk, command, 200)
 
 
-def bound_values(asked: JobIn, interface: Interface) -> Bound:
+def bound_values(asked: JobIn, interface: Interface, registered: frozenset[str]) -> Bound:
     """Return the values of a job, checked, in whichever of the two forms they came.
 
     Raises:
@@ -102,17 +110,27 @@ def bound_values(asked: JobIn, interface: Interface) -> Bound:
         raise InvalidInput(BARE_OR_TYPED, fields={"non_field_errors": [BARE_OR_TYPED]})
     if is_typed:
         values = _typed(_or_none(asked.input_values)), _typed(_or_none(asked.parameter_values))
-        return bind(interface, *values)
+        return bind(interface, *values, registered)
     return bind_plain(interface, _or_none(asked.inputs), _or_none(asked.parameters))
 
 
-async def _beside(
-    body: bytes, bound: Callable[P, Bound], *args: P.args, **kwargs: P.kwargs
-) -> Bound:
-    """Return what ``bound`` gives; a large body must not make everybody wait for it."""
+async def _bound(desk: Desk, body: bytes, rule: Rule) -> Bound:
+    """Return what ``rule`` gives; only for a type that is not built in a query is made.
+
+    Raises:
+        HubError: what ``rule`` refuses.
+    """
+    try:
+        return await _beside(body, rule, NONE_REGISTERED)
+    except UnknownType:
+        return await _beside(body, rule, await JOB_TYPES.registered(desk.engine))
+
+
+async def _beside(body: bytes, rule: Rule, registered: frozenset[str]) -> Bound:
+    """Return what ``rule`` gives; a large body must not make everybody wait for it."""
     if len(body) <= AT_ONCE_BYTES:
-        return bound(*args, **kwargs)
-    return await asyncio.to_thread(bound, *args, **kwargs)
+        return rule(registered)
+    return await asyncio.to_thread(rule, registered)
 
 
 def _or_none(values: dict[str, Any] | UnsetType) -> dict[str, Any]:
@@ -136,20 +154,27 @@ async def _named(desk: Desk, asked: JobIn) -> TemplateRow:
     return row
 
 
-def _active(template: TemplateRow) -> TemplateRow:
+def _usable(template: TemplateRow) -> TemplateRow:
+    """Return a template from which jobs can be made.
+
+    Raises:
+        TemplateDeleted: it is deleted.
+    """
     if template.deleted_us is not None:
         raise TemplateDeleted
     return template
 
 
 def _command(
-    request: AnyRequest, template: TemplateRow, bound: Bound, description: str
+    request: AnyRequest, desk: Desk, template: TemplateRow, bound: Bound, description: str
 ) -> c.Create:
     return c.Create(
         actor=actor_of(request.scope),
         template=template.pk,
         priority=template.priority,
         max_tries=template.max_tries,
+        silence_s=template.silence_s or desk.lost_after_s,
+        timeout_s=template.timeout_s,
         description=description,
         labels=template.labels,
         inputs=_json(bound.inputs),
@@ -157,8 +182,31 @@ def _command(
     )
 
 
-def _labels(template: TemplateRow, asked: JobIn) -> str:
-    labels = {**msgspec.json.decode(template.labels), **asked.labels}
+def _as_asked(command: c.Create, asked: JobIn) -> c.Create:
+    """Return a command with the priority and the labels that the job, and its members, shall have.
+
+    Raises:
+        InvalidInput: there would be too many labels.
+    """
+    return replace(
+        command,
+        priority=command.priority if asked.priority is None else asked.priority,
+        labels=_labels(command, asked),
+        members=tuple(
+            replace(
+                member,
+                priority=member.priority if asked.priority is None else asked.priority,
+                labels=_labels(member, asked),
+            )
+            for member in command.members
+        ),
+    )
+
+
+def _labels(made_from: c.Create | c.Member, asked: JobIn) -> str:
+    if not asked.labels:
+        return made_from.labels
+    labels = {**msgspec.json.decode(made_from.labels), **asked.labels}
     if len(labels) > LABELS_MAX:
         raise InvalidInput(TOO_MANY_LABELS, fields={"labels": [TOO_MANY_LABELS]})
     return _json(labels)

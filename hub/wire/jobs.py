@@ -54,6 +54,8 @@ class JobOut(msgspec.Struct, frozen=True):
     pk: int
     template: TemplateRef
     parent: int | None
+    child: str | None
+    children: int
     start_time: str | None
     end_time: str | None
     error_reason: str | None

@@ -14,6 +14,7 @@ TEN_YEARS_S = 315_360_000
 
 Version = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Timeout = Annotated[int, msgspec.Meta(ge=1, le=TEN_YEARS_S)]
+Silence = Annotated[int, msgspec.Meta(ge=12, le=30 * 86_400)]
 MaxTries = Annotated[int, msgspec.Meta(ge=1, le=100)]
 ExecutorClass = Annotated[str, msgspec.Meta(max_length=128)]
 Packages = Annotated[str, msgspec.Meta(max_length=4_096)]
@@ -32,13 +33,28 @@ class Requirements(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gpu: Amount | UnsetType = UNSET
 
 
-class TemplateChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Under which conditions the jobs of a template run.
+
+    A run ends after ``timeout_s`` seconds, and is lost when its node was not heard of for
+    ``silence_s`` seconds; ``null`` is no limit, and ``HUB_LOST_AFTER_S``.
+    """
+
+    timeout_s: Timeout | UnsetType | None = UNSET
+    silence_s: Silence | UnsetType | None = UNSET
+    max_tries: MaxTries | UnsetType = UNSET
+    priority: Priority | UnsetType = UNSET
+    labels: Labels | UnsetType = UNSET
+    requirements: Requirements | UnsetType = UNSET
+
+
+class TemplateChange(Conditions, frozen=True, forbid_unknown_fields=True):
     """PUT and PATCH of a job template: the next version. ``name`` may stand there, and stays.
 
     An entry of ``inputs``, ``parameters`` or ``outputs`` is the text of its type, or an object with
     ``type`` or ``types`` and ``help``; a parameter's may have ``default``, ``default_type`` and
-    ``const``. ``timeout_s``, ``max_tries`` and ``requirements`` are kept and shown; they are
-    applied by a later version.
+    ``const``. ``requirements`` are kept and shown; they are applied by a later version. What a
+    contract or a graph says of a template stays as it is.
     """
 
     name: str | UnsetType = UNSET
@@ -46,11 +62,6 @@ class TemplateChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inputs: dict[str, Any] | UnsetType = UNSET
     parameters: dict[str, Any] | UnsetType = UNSET
     outputs: dict[str, Any] | UnsetType = UNSET
-    timeout_s: Timeout | UnsetType | None = UNSET
-    max_tries: MaxTries | UnsetType = UNSET
-    priority: Priority | UnsetType = UNSET
-    labels: Labels | UnsetType = UNSET
-    requirements: Requirements | UnsetType = UNSET
     executor_class: ExecutorClass | UnsetType | None = UNSET
     required_packages: Packages | UnsetType = UNSET
 
@@ -61,12 +72,14 @@ class TemplateIn(TemplateChange, frozen=True, forbid_unknown_fields=True):
     version: Version | None = None
 
 
-class TemplateOut(msgspec.Struct, frozen=True):
+class TemplateOut(msgspec.Struct, frozen=True, kw_only=True):
     """A job template: the members of the UFDL API, then the hub's own.
 
-    ``type`` is the text of its contract. A parameter has all of ``default``, ``default_type`` and
-    ``const``, or none. ``timeout_s``, ``max_tries`` and ``requirements`` are kept and shown; they
-    are applied by a later version.
+    ``type`` is the text of its contract, empty for one that says itself what it takes and gives. A
+    parameter has all of ``default``, ``default_type`` and ``const``, or none. A meta-template, on
+    which no node works itself, has no ``type``, ``executor_class``, ``required_packages`` and
+    ``parameters``. ``licence`` is a number. ``requirements`` are kept and shown; they are applied
+    by a later version.
     """
 
     pk: int
@@ -75,21 +88,39 @@ class TemplateOut(msgspec.Struct, frozen=True):
     description: str
     scope: str
     domain: str | None
-    licence: str | None
+    licence: int | None
     creator: int | None
     creation_time: str
     deletion_time: str | None
-    type: str
-    executor_class: str | None
-    required_packages: str
-    parameters: dict[str, Any]
+    type: str | UnsetType = UNSET
+    executor_class: str | UnsetType | None = UNSET
+    required_packages: str | UnsetType = UNSET
+    parameters: dict[str, Any] | UnsetType = UNSET
     inputs: dict[str, Any]
     outputs: dict[str, Any]
     timeout_s: int | None
+    silence_s: int | None
     max_tries: int
     priority: int
     labels: dict[str, str]
     requirements: Requirements
+
+
+class DefaultOut(msgspec.Struct, frozen=True):
+    """The default of a parameter; a constant can be nothing else. ``schema`` is of its type."""
+
+    value: Any
+    type: str
+    schema: dict[str, Any]
+    const: bool
+
+
+class ParameterOut(msgspec.Struct, frozen=True):
+    """A parameter as a form needs it: the JSON schema of each of its types, by their texts."""
+
+    types: dict[str, dict[str, Any]]
+    help: str
+    default: DefaultOut | UnsetType = UNSET
 
 
 Transition = Literal[
@@ -103,12 +134,24 @@ Transition = Literal[
     "on_abort",
     "on_cancel",
 ]
+Message = Annotated[str, msgspec.Meta(max_length=2_000)]
+Subject = Annotated[str, msgspec.Meta(max_length=200)]
+Body = Annotated[str, msgspec.Meta(max_length=10_000)]
+Recipients = Annotated[
+    list[Annotated[str, msgspec.Meta(max_length=254)]], msgspec.Meta(max_length=32)
+]
 
 
 class NotificationOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to tell whom at which transition; an action is one of the three below."""
+    """What to tell whom at which transition; an action is one of the three below.
 
-    actions: dict[Transition, list[dict[str, Any]]]
+    Their texts may name ``{pk}``, ``{transition}``, ``{description}``, ``{progress}``,
+    ``{cancelled}``, ``{node}``, ``{error}`` and, but for subjects, ``{transition_data}``. Each of
+    them stays silent for a job that belongs to another one, unless ``suppress_for_parent`` is
+    false.
+    """
+
+    actions: dict[Transition, Annotated[list[dict[str, Any]], msgspec.Meta(max_length=16)]]
     keep_default: bool = False
 
 
@@ -118,19 +161,19 @@ class WebSocketAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suppress_for_parent: bool = True
 
 
-class PrintAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PrintAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Write a line to the log."""
 
-    message: str
+    message: Message
     suppress_for_parent: bool = True
 
 
-class EmailAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Send a mail."""
+class EmailAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Send a mail; without ``to`` it goes to the creator of the job."""
 
-    subject: str
-    body: str
-    to: Annotated[list[str], msgspec.Meta(min_length=1)] | None = None
-    cc: list[str] | None = None
-    bcc: list[str] | None = None
+    subject: Subject
+    body: Body
+    to: Annotated[Recipients, msgspec.Meta(min_length=1)] | None = None
+    cc: Recipients | None = None
+    bcc: Recipients | None = None
     suppress_for_parent: bool = True
