@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from orm.queries.audit import link
+from tests import execution_story
 
 Row = Mapping[str, Any]
 
@@ -27,16 +28,27 @@ STEPS: dict[str, set[tuple[str | None, str]]] = {
     "finish": {("RUNNING", "COMPLETED")},
     "error": {("RUNNING", "FAILED")},
     "reset": {("FAILED", "ACQUIRED")},
-    "abort": {("ACQUIRED", "QUEUED"), ("RUNNING", "QUEUED"), ("FAILED", "QUEUED")},
+    "abort": {(before, "QUEUED") for before in ("QUEUED", "ACQUIRED", "RUNNING", "FAILED")},
     "cancel": {
         (before, "CANCELED")
         for before in ("PENDING", "BLOCKED", "QUEUED", "ACQUIRED", "RUNNING", "FAILED")
     },
-    "lost": {("ACQUIRED", "QUEUED"), ("RUNNING", "QUEUED")},
+    "lost": {
+        (before, after) for before in ("ACQUIRED", "RUNNING") for after in ("QUEUED", "FAILED")
+    },
+    "suspect": {("ACQUIRED", "ACQUIRED"), ("RUNNING", "RUNNING")},
+    "revived": {
+        ("ACQUIRED", "ACQUIRED"),
+        ("RUNNING", "RUNNING"),
+        ("QUEUED", "RUNNING"),
+    },
+    "timeout": {("RUNNING", "FAILED")},
     "requeue": {("FAILED", "QUEUED"), ("CANCELED", "QUEUED")},
 }
 KEEPS_STATUS = {"output", "update", "destroy", "reinstate"}
 BY_HOLDER = {"start", "progress", "finish", "error", "reset"}
+HELD = ("ACQUIRED", "RUNNING")
+COSTS_A_TRY = {"acquire", "reset"}
 FREES_NODE = {"release", "abort", "lost", "requeue"}
 STARTS_ANEW = {"reset", "abort", "lost", "requeue"}
 ERASED = "void"
@@ -49,7 +61,9 @@ class State(msgspec.Struct):
 
     status: str | None = None
     attempt: int = 0
+    tries: int = 0
     node: int | None = None
+    is_suspect: bool = False
     progress: float = 0.0
     seq: int = 0
     tseq: int = 0
@@ -57,6 +71,7 @@ class State(msgspec.Struct):
     is_deleted: bool = False
     outputs: dict[int, int] = {}
     shown: set[int] = set()
+    lost: tuple[float, set[int]] | None = None
     last_told: dict[str, Any] = {}
 
     @property
@@ -76,6 +91,7 @@ class Story(NamedTuple):
     jobs: Sequence[Row]
     events: Sequence[Row]
     outputs: Sequence[Row]
+    executions: Sequence[Row]
     audit: Sequence[Row]
 
 
@@ -84,6 +100,8 @@ QUESTIONS = (
     "SELECT * FROM jobs ORDER BY pk",
     "SELECT * FROM events ORDER BY gseq",
     "SELECT * FROM outputs ORDER BY pk",
+    "SELECT job, number, attempt, node, queued_us, granted_us, start_us, end_us, outcome, error,"
+    " error_name FROM executions ORDER BY job, number",
     "SELECT * FROM audit ORDER BY pk",
 )
 
@@ -158,8 +176,12 @@ def _jobs(story: Story) -> Iterator[str]:
     logged = set()
     for job, events in groupby(by_job, key=itemgetter("job")):
         logged.add(job)
-        state, faults = replayed(list(events))
+        told = list(events)
+        state, faults = replayed(told)
         row = rows.get(job)
+        faults += execution_story.faults(
+            row, told, [e for e in story.executions if e["job"] == job]
+        )
         faults += [] if row is None else _differences(row, state)
         if (row is None) != (state.status is None):
             faults.append("its row and its events do not agree on whether it exists")
@@ -237,6 +259,10 @@ def _legality_faults(state: State, event: Row) -> Iterator[str]:
         yield f"acquire by {event['node']} of a job that {state.node} holds"
     if kind in BY_HOLDER and state.node is None:
         yield f"{kind} of a job that nobody holds"
+    if state.is_suspect and kind in BY_HOLDER | {"suspect"}:
+        yield f"{kind} of a job whose holder is still doubted"
+    if kind == "revived" and not (state.is_suspect or state.lost):
+        yield "revived though nobody doubted it"
 
 
 def _move(state: State, kind: str, event: Row) -> None:
@@ -246,19 +272,42 @@ def _move(state: State, kind: str, event: Row) -> None:
         return
     data = json.loads(event["data"])
     state.last_told = data.get("row", {})
-    if kind == "acquire":
-        state.attempt, state.node = state.attempt + 1, event["node"]
-    if kind in FREES_NODE:
-        state.node = None
-    if kind in STARTS_ANEW:
+    _move_holder(state, kind, event)
+    if kind == "lost" and event["to_status"] == "FAILED":
+        state.shown -= state.shown_now()
+    elif kind in STARTS_ANEW:
         state.progress, state.error = 0.0, None
         state.shown -= state.shown_now()
-    if kind in ("error", "cancel"):
+    if event["to_status"] in ("FAILED", "CANCELED") and kind not in KEEPS_STATUS:
         state.error = "Cancelled" if kind == "cancel" else state.last_told["error_reason"]
     if kind in ("destroy", "reinstate"):
         state.is_deleted = kind == "destroy"
     if kind == "output":
         _move_output(state, **data["output"])
+
+
+def _move_holder(state: State, kind: str, event: Row) -> None:
+    if kind == "acquire":
+        state.attempt, state.node = state.attempt + 1, event["node"]
+    state.tries += kind in COSTS_A_TRY
+    state.tries -= (kind, event["from_status"]) == ("release", "ACQUIRED")
+    if kind == "revived" and state.lost and event["from_status"] == "QUEUED":
+        state.node, (state.progress, again) = event["node"], state.lost
+        state.shown |= again
+    if kind not in KEEPS_STATUS:
+        state.is_suspect = kind == "suspect"
+        state.lost = _may_return(state, kind, event)
+    if kind in FREES_NODE:
+        state.node = None
+
+
+def _may_return(state: State, kind: str, event: Row) -> tuple[float, set[int]] | None:
+    """Return what the holder of a run that was lost gets back if it calls again."""
+    step = kind, event["from_status"], event["to_status"]
+    is_given_up = json.loads(event["data"]).get("reason") == "superseded-by-self"
+    if step != ("lost", "RUNNING", "QUEUED") or is_given_up:
+        return None
+    return state.progress, state.shown_now()
 
 
 def _move_output(state: State, *, pk: int, change: str, **_: object) -> None:
@@ -272,18 +321,37 @@ def _move_output(state: State, *, pk: int, change: str, **_: object) -> None:
         del state.outputs[pk]
 
 
-FOLDED = ("status", "attempt", "node", "progress", "seq", "tseq", "error", "output_count")
+FOLDED = (
+    *("status", "attempt", "tries", "node"),
+    *("progress", "seq", "tseq", "error", "output_count"),
+)
 
 
 def _differences(row: Row, state: State) -> list[str]:
     folded = {name: getattr(state, name) for name in FOLDED}
     folded |= {name: state.last_told.get(name) for name in TOLD}
-    is_deleted = row["deleted_us"] is not None
     return [
         f"the row has {name} {row[name]!r}, its events {value!r}"
         for name, value in folded.items()
         if row[name] != value
-    ] + ([] if is_deleted == state.is_deleted else ["the row and its events differ in deletion"])
+    ] + [fault for fault, is_so in _flag_faults(row, state).items() if is_so]
+
+
+def _flag_faults(row: Row, state: State) -> dict[str, bool]:
+    is_held = row["status"] in HELD and not row["children"]
+    return {
+        "the row and its events differ in deletion": (
+            (row["deleted_us"] is not None) != state.is_deleted
+        ),
+        "the row and its events differ in doubt": (row["suspect_us"] is not None)
+        != state.is_suspect,
+        "the row and its events differ in a lost run": (
+            (row["lost_run"] is not None) != (state.lost is not None)
+        ),
+        "a held job has no lease, or another one has": (
+            (row["lease_expires_us"] is not None) != is_held
+        ),
+    }
 
 
 def _output_faults(state: State, outputs: Sequence[Row]) -> Iterator[str]:

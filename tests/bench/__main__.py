@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from tests.bench import cycle, fanout, limits, listing, progress
+from tests.bench import cycle, fanout, limits, listing, progress, watched
 from tests.bench.client import Refused
 from tests.bench.processes import CLIENT_CORE, NotServing
 from tests.bench.report import Outcome, text
@@ -22,6 +22,7 @@ Bench = Callable[[Stage], Awaitable[Outcome]]
 BENCHES: dict[str, Bench] = {
     "progress": progress.run,
     "cycle": cycle.run,
+    "watched": watched.run,
     "list": listing.run,
     "fanout": fanout.run,
 }
@@ -39,16 +40,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "bench",
         choices=[*BENCHES, CLIENT, "all"],
-        help="client: how fast the measuring client itself is; all: the other four",
+        help="client: how fast the measuring client itself is; all: the others",
     )
     parser.add_argument("--database", choices=DATABASES, default="both")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of one measured stretch")
+    parser.add_argument("--jobs", type=int, default=100_000, help="finished ones in the list")
     parser.add_argument("--pin", action="store_true", help="server on core 0, the rest on core 1")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
     parser.add_argument(
-        "--profile", type=Path, metavar="DIR", help="record progress and cycle with py-spy into DIR"
+        "--profile", type=Path, metavar="DIR", help="record the hub with py-spy into DIR, too"
     )
     return parser.parse_args()
 
@@ -56,7 +58,11 @@ def _arguments() -> argparse.Namespace:
 def _outcomes(arguments: argparse.Namespace) -> Iterator[Outcome | None]:
     """Run what was asked for; ``None`` stands for a benchmark that came to no end."""
     options = Options(
-        arguments.rounds, arguments.seconds, pin=arguments.pin, profile=arguments.profile
+        arguments.rounds,
+        arguments.seconds,
+        pin=arguments.pin,
+        profile=arguments.profile,
+        jobs=arguments.jobs,
     )
     if arguments.bench == CLIENT:
         yield _outcome(limits.run, "sqlite", options)

@@ -1,13 +1,16 @@
 """A keep-alive HTTP/1.1 client that costs a fraction of the servers it measures.
 
-It understands what a JSON service on uvicorn sends: a status line, headers with a Content-Length,
-and the body. One request is in flight on a connection at any time.
+It understands what a JSON service on uvicorn sends: a status line, headers, and the body, whole or
+in chunks. One request is in flight on a connection at any time.
 """
 
 import asyncio
 from typing import NamedTuple, TypeVar, cast
 
 import msgspec
+
+_BLANK_LINE = b"\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Address(NamedTuple):
@@ -43,7 +46,7 @@ def content_length(head: bytes) -> int:
     """Return the size of the body that follows ``head``, in bytes.
 
     Raises:
-        Refused: a status with a body, but no Content-Length (a chunked answer, for one).
+        Refused: a status with a body, but no Content-Length.
     """
     start = head.find(b"content-length:")
     if start < 0:
@@ -54,6 +57,30 @@ def content_length(head: bytes) -> int:
     if head[9:12] in (b"204", b"304"):
         return 0
     raise Refused(f"an answer without Content-Length: {head[:200]!r}")
+
+
+def body_of(answer: bytes, end: int) -> bytes | None:
+    """Return the body behind a head of ``end`` bytes, ``None`` while not all of it is there.
+
+    Raises:
+        Refused: the head does not say where the body ends.
+    """
+    start = end + len(_BLANK_LINE)
+    if b"chunked" in answer[:end]:
+        return _joined_chunks(answer, start) if answer.endswith(_LAST_CHUNK) else None
+    stop = start + content_length(answer[:end])
+    return answer[start:stop] if len(answer) >= stop else None
+
+
+def _joined_chunks(answer: bytes, start: int) -> bytes | None:
+    chunks: list[bytes] = []
+    while (line := answer.find(b"\r\n", start)) >= 0:
+        size = int(answer[start:line], 16)
+        if not size:
+            return b"".join(chunks)
+        chunks.append(answer[line + 2 : line + 2 + size])
+        start = line + 2 + size + 2
+    return None
 
 
 class HttpConnection(asyncio.Protocol):
@@ -70,21 +97,21 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._received:
             data = self._received + data
-        end = data.find(b"\r\n\r\n")
+        end = data.find(_BLANK_LINE)
         try:
-            complete = end >= 0 and len(data) >= end + 4 + content_length(data[:end])
+            body = body_of(data, end) if end >= 0 else None
         except Refused as error:
             self.failed(error)
             return
-        if not complete:
+        if body is None:
             self._received = data
             return
         self._received = b""
         status = data[9:12]
         if status[:1] == b"2":
-            self.answered(data[end + 4 :])
+            self.answered(body)
         else:
-            self.failed(Refused(f"{status.decode()} {data[end + 4 :][:500].decode()}"))
+            self.failed(Refused(f"{status.decode()} {body[:500].decode()}"))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.failed(Refused(f"the server hung up ({error})"))

@@ -10,8 +10,9 @@ from tests.bench.posting import Poster, Stretch
 from tests.bench.pounding import percentile
 from tests.bench.processes import Server
 from tests.bench.report import Figure, Outcome, Target
+from tests.bench.sockets import handshake
 from tests.bench.stage import Stage
-from tests.bench.watchers import Audience, handshake
+from tests.bench.watchers import Audience
 from tests.bench.world import World, create_world, running_jobs
 
 WATCHERS = 1_000

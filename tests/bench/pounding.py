@@ -11,11 +11,16 @@ from tests.bench.client import Address, HttpConnection, Refused, dial
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What a server did in one stretch of time, and the latencies, in milliseconds."""
+    """What a server did in one stretch of time, and the latencies, in milliseconds.
 
+    ``cpu_ms`` is the server's processor time for one request, ``None`` if nobody looked.
+    """
+
+    done: int
     per_s: float
     p50_ms: float
     p99_ms: float
+    cpu_ms: float | None = None
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
@@ -27,6 +32,7 @@ def load_of(done: int, seconds: float, latencies_s: Sequence[float]) -> Load:
     """Return the rate of ``done`` things in ``seconds``, with the latencies of their requests."""
     ordered = sorted(latencies_s)
     return Load(
+        done=done,
         per_s=done / seconds,
         p50_ms=percentile(ordered, 0.50) * 1e3,
         p99_ms=percentile(ordered, 0.99) * 1e3,

@@ -1,9 +1,12 @@
 """Durable, authenticated progress reports, against a handler that only decodes the body."""
 
+from collections.abc import Awaitable
+
 from tests.bench import bare
 from tests.bench.client import encode
-from tests.bench.pounding import pound
-from tests.bench.recording import record
+from tests.bench.metering import metered
+from tests.bench.pounding import Load, pound
+from tests.bench.recording import profiled
 from tests.bench.report import Outcome, compared
 from tests.bench.rounds import in_turns
 from tests.bench.stage import Stage
@@ -21,16 +24,15 @@ async def run(stage: Stage) -> Outcome:
         jobs = await running_jobs(hub.address, world)
         requests = [world.progress(*pair) for pair in zip(jobs, world.nodes, strict=True)]
         same_bodies = [encode("POST", bare.PATH, body=progress_body(0)) for _ in requests]
-        pairs = await in_turns(
-            lambda seconds: pound(hub.address, requests, seconds),
-            lambda seconds: pound(yardstick.address, same_bodies, seconds),
-            rounds=options.rounds,
-            seconds=options.seconds,
-        )
-        if options.profile:
-            load = pound(hub.address, requests, options.seconds + 1)
-            into = options.profile / f"progress-{stage.kind}.txt"
-            await record(hub, load, options.seconds, into)
+
+        def on_hub(seconds: float) -> Awaitable[Load]:
+            return metered(hub, pound(hub.address, requests, seconds))
+
+        def on_bare(seconds: float) -> Awaitable[Load]:
+            return metered(yardstick, pound(yardstick.address, same_bodies, seconds))
+
+        pairs = await in_turns(on_hub, on_bare, rounds=options.rounds, seconds=options.seconds)
+        await profiled(stage, "progress", hub, on_hub)
     return compared(
         "progress",
         stage.kind,

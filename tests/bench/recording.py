@@ -7,6 +7,8 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 from tests.bench.processes import Server
+from tests.bench.rounds import Measure
+from tests.bench.stage import Stage
 
 
 def command(server: Server, seconds: float, into: Path) -> list[str]:
@@ -16,6 +18,14 @@ def command(server: Server, seconds: float, into: Path) -> list[str]:
     return [
         "py-spy", "record", "--pid", str(server.pid), *options, *length, "--output", str(into)
     ]  # fmt: skip
+
+
+async def profiled(stage: Stage, bench: str, server: Server, measure: Measure) -> None:
+    """Put the load of ``bench`` on ``server`` once more and record it, if that was asked for."""
+    options = stage.options
+    if options.profile:
+        into = options.profile / f"{bench}-{stage.kind}.txt"
+        await record(server, measure(options.seconds + 1), options.seconds, into)
 
 
 async def record(server: Server, load: Awaitable[object], seconds: float, into: Path) -> None:

@@ -48,11 +48,13 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def load_figures(name: str, thing: str, loads: Sequence[Load]) -> tuple[Figure, ...]:
-    """Return the lines for one server: how many things a second, and how long one takes."""
+    """Return the lines for one server: how many things a second, how long one takes, its cost."""
+    costs = tuple(load.cpu_ms for load in loads if load.cpu_ms is not None)
     return (
         Figure(f"{name}: {thing}s/s", tuple(load.per_s for load in loads)),
         Figure(f"{name}: p50 ms a {thing}", tuple(load.p50_ms for load in loads)),
         Figure(f"{name}: p99 ms a {thing}", tuple(load.p99_ms for load in loads)),
+        *([Figure(f"{name}: server CPU ms a request", costs)] if costs else []),
     )
 
 
@@ -61,6 +63,11 @@ def compared(
 ) -> Outcome:
     """Return the outcome of a comparison in turns."""
     ratios = tuple(pair.hub.per_s / pair.yardstick.per_s for pair in pairs)
+    costs = tuple(
+        pair.hub.cpu_ms / pair.yardstick.cpu_ms
+        for pair in pairs
+        if pair.hub.cpu_ms and pair.yardstick.cpu_ms
+    )
     return Outcome(
         bench,
         database,
@@ -68,6 +75,7 @@ def compared(
             *load_figures("hub", thing, [pair.hub for pair in pairs]),
             *load_figures(yardstick, thing, [pair.yardstick for pair in pairs]),
             Figure("ratio of each round", ratios),
+            *([Figure("ratio of server CPU a request", costs)] if costs else []),
         ),
         (Target(f"hub / {yardstick}, median", ratio(pairs), "at least", at_least),),
     )

@@ -17,12 +17,16 @@ Kind = Literal["sqlite", "postgres"]
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What the command line chose; ``seconds`` is the length of one measured stretch."""
+    """What the command line chose.
+
+    ``seconds`` is the length of one measured stretch, ``jobs`` what a list is made of.
+    """
 
     rounds: int = 5
     seconds: float = 4.0
     pin: bool = False
     profile: Path | None = None
+    jobs: int = 100_000
 
 
 class Stage:

@@ -4,10 +4,10 @@ import asyncio
 import re
 from array import array
 from time import perf_counter
-from typing import cast
 
 from tests.bench import frames
 from tests.bench.client import Address, Refused, dial
+from tests.bench.sockets import Socket
 
 _COUNTER = re.compile(rb'"counter":\s*(\d+)')
 _KNOWN_LIMIT = 4_096
@@ -84,24 +84,17 @@ class Audience:
             watcher.transport.close()
 
 
-class Watcher(asyncio.Protocol):
+class Watcher(Socket):
     """One connection; ``heard`` holds the counters in the order of their arrival."""
 
-    transport: asyncio.WriteTransport
-
     def __init__(self, audience: Audience) -> None:
+        super().__init__()
         self._audience = audience
-        self._rest = b""
-        self._reason = ""
         self.heard = array("l")
-        self.accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
         audience = self._audience
-        counters = audience.known.get(data) if not self._rest else None
+        counters = audience.known.get(data) if self.is_between_frames else None
         if counters is None:
             counters = self._read(data)
         if counters:
@@ -109,55 +102,13 @@ class Watcher(asyncio.Protocol):
             audience.note(counters)
 
     def _read(self, data: bytes) -> tuple[int, ...]:
-        whole = self._rest + data
-        if not self.accepted.done():
-            whole = self._shake_hands(whole)
-        if not self.accepted.done():
-            self._rest = whole
-            return ()
-        arrived, self._rest = frames.split(whole)
+        is_first = self.is_between_frames
+        arrived = self.frames_in(data)
         texts = [frame.payload for frame in arrived if frame.opcode == frames.TEXT]
         counters = tuple(int(found) for text in texts for found in _COUNTER.findall(text))
-        if len(texts) < len(arrived):
-            self._obey([frame for frame in arrived if frame.opcode != frames.TEXT])
-        elif whole is data and not self._rest:
+        if is_first and self.is_between_frames and len(texts) == len(arrived):
             self._audience.learn(data, counters)
         return counters
 
-    def _shake_hands(self, received: bytes) -> bytes:
-        head, end, rest = received.partition(b"\r\n\r\n")
-        if not end:
-            return received
-        if head[9:12] == b"101":
-            self.accepted.set_result(None)
-        else:
-            self.accepted.set_exception(Refused(f"no socket: {received[:1000].decode()}"))
-        return rest
-
-    def _obey(self, controls: list[frames.Frame]) -> None:
-        for opcode, payload in controls:
-            if opcode == frames.PING:
-                self.transport.write(frames.masked(frames.PONG, payload))
-            elif opcode == frames.CLOSE:
-                self._reason = f"{int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}"
-                self.transport.write(frames.masked(frames.CLOSE, payload))
-
-    def connection_lost(self, error: Exception | None) -> None:
-        reason = self._reason or f"no close frame ({error})"
-        if not self.accepted.done():
-            self.accepted.set_exception(Refused(f"no socket: {reason}"))
+    def lost(self, reason: str) -> None:
         self._audience.lost(reason)
-
-
-def handshake(path: str, token: str) -> bytes:
-    """Return the request for a socket; a constant key will do where no cache is in between."""
-    lines = [
-        f"GET {path} HTTP/1.1",
-        "host: bench",
-        "upgrade: websocket",
-        "connection: Upgrade",
-        "sec-websocket-version: 13",
-        "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
-        f"authorization: Bearer {token}",
-    ]
-    return "\r\n".join([*lines, "", ""]).encode()

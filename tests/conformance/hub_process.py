@@ -29,9 +29,10 @@ class HubProcess:
     Args:
         data: Its folder, made if need be.
         settings: Its environment, ``HUB_*``.
+        port: Where it listens; 0 takes a free one.
     """
 
-    def __init__(self, data: Path, settings: dict[str, str]) -> None:
+    def __init__(self, data: Path, settings: dict[str, str], port: int = 0) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self._log = data / "server.log"
         others = {name: text for name, text in os.environ.items() if not name.startswith("HUB_")}
@@ -39,7 +40,7 @@ class HubProcess:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "hub", "serve"),
-                    *("--host", "127.0.0.1", "--port", "0", "--data", str(data)),
+                    *("--host", "127.0.0.1", "--port", str(port), "--data", str(data)),
                 ],
                 cwd=PROJECT,
                 env=others | {"HUB_ADMIN_PASSWORD": PASSWORD} | settings,
@@ -98,11 +99,17 @@ class HubProcess:
     def complaints(self, logger: str = "hub") -> list[str]:
         """Return what ``logger`` and those below it said about faults of the hub's own."""
         lines = self._log.read_text(errors="replace").splitlines()
-        return [line for line in lines if f" ERROR {logger}" in line or line == TRACE]
+        return [line for line in lines if _is_fault(line, logger)]
 
     def last_words(self) -> str:
         """Return the end of its log."""
         return self._log.read_text(errors="replace")[-3000:]
+
+
+def _is_fault(line: str, logger: str) -> bool:
+    """Whether a line tells of a fault: by its level, for its message may be anybody's words."""
+    _, _, level, *rest = (*line.split(" ", 3), "", "", "")
+    return line == TRACE or (level == "ERROR" and rest[0].startswith(logger))
 
 
 @contextmanager

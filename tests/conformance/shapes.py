@@ -1,6 +1,7 @@
 """The answers' shapes, member by member as the documents list them.
 
-A job and an output may carry more members; objects within them, and job types, may not.
+A job and an output may carry more members; objects within them, job types, and what stands in the
+catalogue may not.
 """
 
 from typing import Annotated, Any
@@ -47,6 +48,8 @@ class Job(msgspec.Struct):
     start_time: Moment | None
     end_time: Moment | None
     parent: int | None
+    child: str | None
+    children: int
     is_cancelled: bool
     # Added by this hub, on every answer.
     status: str
@@ -74,3 +77,56 @@ class JobType(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     pkg: str
     cls: str
+
+
+class Hardware(msgspec.Struct, forbid_unknown_fields=True):
+    pk: int
+    generation: str
+    min_compute_capability: float
+    max_compute_capability: float
+
+
+class Cuda(msgspec.Struct, forbid_unknown_fields=True):
+    pk: int
+    version: str
+    full_version: str
+    min_driver_version: str
+
+
+class Framework(msgspec.Struct, forbid_unknown_fields=True):
+    pk: int
+    name: str
+    version: str
+
+
+class Domain(msgspec.Struct, forbid_unknown_fields=True):
+    pk: int
+    name: str
+    description: str
+
+
+class Licence(msgspec.Struct, forbid_unknown_fields=True):
+    pk: int
+    name: str
+    url: str
+    permissions: list[str]
+    conditions: list[str]
+    limitations: list[str]
+    domains: list[str]
+
+
+class Docker(msgspec.Struct, forbid_unknown_fields=True):
+    pk: int
+    name: str
+    version: str
+    url: str
+    registry_url: str
+    registry_username: str | None
+    registry_password: str | None
+    cuda_version: Cuda
+    framework: Framework
+    domain: str
+    tasks: list[str]
+    min_hardware_generation: Hardware | None
+    cpu: bool
+    licence: str

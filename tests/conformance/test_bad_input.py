@@ -97,6 +97,38 @@ ROUTES = {
             "cls": (*NO_TEXT, "", "\0", "x" * 257),
         },
     ),
+    "framework": Route(
+        *("POST", "/v1/frameworks/create", "admin", {"name": "new", "version": "1"}),
+        {
+            "name": (*NO_TEXT, "", " ", "\0", "x" * 33),
+            "version": (*NO_TEXT, "", "\0", "x" * 33),
+        },
+        is_strict=True,
+    ),
+    "licence": Route(
+        *("POST", "/v1/licences/create", "admin", {"name": "new", "url": "x", "domains": []}),
+        {
+            "name": (*NO_TEXT, "", "\0", "x" * 101, "MIT"),
+            "url": (*NO_TEXT, "", "\0", "x" * 201),
+            "domains": (*NO_LIST, [""], ["\0"], [5], [None], ["x" * 101], ["x"] * 101),
+        },
+        is_strict=True,
+    ),
+    "docker image": Route(
+        *("PATCH", "/v1/docker/1", "admin", {"version": "new", "cpu": False}),
+        {
+            "version": (*NO_TEXT, "", "\0", "x" * 33, "0.25.0"),
+            "registry_password": (*NO_TEXT[1:], "", "\0", "x" * 65),
+            "cuda_version": (*NO_TEXT, "", "\0", "99.9", "11.1.0"),
+            "framework": (*NO_NUMBER, 99, "pytorch"),
+            "domain": (*NO_TEXT, "", "\0", "xx", "Speech"),
+            "min_hardware_generation": (*NO_TEXT, "", "\0", "Pentium"),
+            "tasks": (*NO_LIST, [""], ["a b"], ["\0"], [5]),
+            "cpu": NO_FLAG,
+            "licence": (*NO_TEXT, "", "\0", "none"),
+        },
+        is_strict=True,
+    ),
     "template": Route(
         *("POST", "/v1/job-templates", "admin", {"name": "new", "version": 1, "inputs": {}}),
         {

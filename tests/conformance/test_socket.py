@@ -159,6 +159,61 @@ def test_what_has_ended_is_told_by_how_it_ended(world: World) -> None:
     assert all("error" not in one for one in (finish, cancel))
 
 
+def test_the_first_message_is_the_same_whether_the_hub_remembers_the_job_or_not(
+    start_hub: StartHub,
+) -> None:
+    with start_hub(HUB_RING_EVENTS="1") as hub, world_on(hub) as world:
+        for end in (ending, failing, canceling, reporting):
+            job, node = world.running()
+            end(world, job, node)
+            good(world.admin.patch(f"/v1/jobs/{job}", {"description": "told anew"}))
+            remembered = first_of(world, job)
+            world.new_job()  # its event takes the place of the last one of the job
+            stored = first_of(world, job)
+
+            assert remembered.pop("cursor") != stored.pop("cursor")
+            assert remembered == stored
+            assert stored["description"] == "told anew"
+
+
+def ending(_: World, job: int, node: Client) -> None:
+    good(node.progress(job, 0.5))
+    good(node.finish(job))
+
+
+def failing(_: World, job: int, node: Client) -> None:
+    good(node.finish(job, "it broke"))
+
+
+def canceling(world: World, job: int, _: Client) -> None:
+    good(world.creator.cancel(job))
+
+
+def reporting(_: World, job: int, node: Client) -> None:
+    good(node.progress(job, 0.25, {"step": 1}))
+
+
+def first_of(world: World, job: int) -> Json:
+    """Return the first message for a watcher who comes now."""
+    with watching(world, job) as watcher:
+        return watcher.message()
+
+
+def test_a_job_that_was_just_removed_for_good_cannot_be_watched(world: World) -> None:
+    job = world.new_job()
+    good(world.admin.delete(f"/v1/jobs/{job}/hard"))
+
+    assert refusal(world, job) == (404, "not_found")
+
+
+def test_a_job_that_was_just_hidden_can_still_be_watched(world: World) -> None:
+    job = world.new_job()
+    good(world.creator.cancel(job))
+    assert world.admin.delete(f"/v1/jobs/{job}").status_code == 204
+
+    assert first_of(world, job)["transition"] == "cancel"
+
+
 def test_the_first_message_is_for_the_new_watcher_alone(world: World) -> None:
     job, node = world.running()
     with watching(world, job) as first:

@@ -1,7 +1,8 @@
 """A foreign client and node walk every action of the documents."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, get_args
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -206,6 +207,38 @@ def test_a_new_hub_knows_the_job_types_that_workers_look_for(world: World) -> No
         *("DockerImage", "Domain", "Framework", "Hardware", "PretrainedModel", "BLOB"),
         *("Compressed", "JSON", "Nothing", "JobOutput", "Model", "Name", "PK"),
     }
+
+
+CATALOGUE: dict[str, Any] = {
+    "hardware": list[shapes.Hardware],
+    "cuda": list[shapes.Cuda],
+    "frameworks": list[shapes.Framework],
+    "domains": list[shapes.Domain],
+    "licences": list[shapes.Licence],
+    "licenses": list[shapes.Licence],
+    "docker": list[shapes.Docker],
+}
+
+
+def test_a_worker_reads_the_catalogue_and_finds_an_image(world: World) -> None:
+    node = world.new_node()
+    for path, kind in CATALOGUE.items():
+        listed = of_shape(node.post(f"/v1/{path}/list"), kind)
+        (shape,) = get_args(kind)
+        assert of_shape(node.get(f"/v1/{path}/{listed[0].pk}"), shape) == listed[0]
+    wanted = [
+        {"type": "exact", "field": "domain.description", "value": "Image Classification"},
+        {"type": "exact", "field": "framework.name", "value": "pytorch"},
+        {"type": "exact", "field": "framework.version", "value": "1.6"},
+    ]
+    type_text = "DockerImage<Domain<'Image Classification'>, Framework<'pytorch', '1.6'>>"
+
+    images = of_shape(node.post("/v1/docker/list", {"expressions": wanted}), list[shapes.Docker])
+
+    assert [image.name for image in images] == ["pytorch_imageclass", "pytorch_imageclass_cpu"]
+    assert {image.registry_password for image in images} == {"public"}
+    answer = node.get(f"/v1/job-types/get-all-values/{quote(type_text)}")
+    assert of_shape(answer, list[shapes.Docker]) == images
 
 
 def test_a_position_in_the_log_stands_on_every_answer_about_one_job(world: World) -> None:

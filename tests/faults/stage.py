@@ -16,6 +16,8 @@ from tests.folding import Story, check_log, read_story
 SERVING_LIMIT_S = 5.0
 """A hub that was killed serves again within this time."""
 
+FIRST_LIMIT_S = 20.0
+
 
 class Victim(HubProcess):
     """A hub process that tests may do anything to."""
@@ -57,14 +59,19 @@ class Stage:
     Args:
         data: The folder of every hub here.
         postgres_url: Their database; an empty one is the SQLite file in the folder.
+
+    Attributes:
+        settings: ``HUB_*`` of the hubs that are started from now on.
+        serving_limit_s: They must serve within this time.
     """
 
     def __init__(self, data: Path, postgres_url: str = "") -> None:
         self.data = data
         self.database_url = postgres_url or f"sqlite:///{data / 'hub.sqlite3'}"
-        self._settings = {"HUB_ADMIN_PASSWORD": PASSWORD, "HUB_LOG_LEVEL": "warning"}
+        self.settings = {"HUB_ADMIN_PASSWORD": PASSWORD, "HUB_LOG_LEVEL": "warning"}
         if postgres_url:
-            self._settings["HUB_DATABASE_URL"] = postgres_url
+            self.settings["HUB_DATABASE_URL"] = postgres_url
+        self.serving_limit_s = SERVING_LIMIT_S
         self._hubs: list[Victim] = []
 
     def start(self) -> Victim:
@@ -75,12 +82,14 @@ class Stage:
         """
         # Processes on one PostgreSQL do not share the log file of their start.
         folder = self.data if self.is_embedded else self.data / f"hub-{len(self._hubs)}"
-        hub = Victim(folder, self._settings)
+        hub = Victim(folder, self.settings)
         self._hubs.append(hub)
         began_s = time.monotonic()
         hub.wait_until_ready()
         took_s = time.monotonic() - began_s
-        assert took_s < SERVING_LIMIT_S, f"served after {took_s:.1f} s"
+        # The first one makes the schema; what is promised is how soon the others are back.
+        limit_s = self.serving_limit_s if len(self._hubs) > 1 else FIRST_LIMIT_S
+        assert took_s < limit_s, f"served after {took_s:.1f} s"
         return hub
 
     @property

@@ -128,11 +128,8 @@ SPOILED = {
     "a row is missing": "DELETE FROM jobs WHERE pk = 6",
     "a row without a story": "DELETE FROM events WHERE job = 6",
     "a removed job is back": (
-        "INSERT INTO jobs SELECT 5, template, status, priority, description, labels, creator,"
-        " parent, 2, 2, attempt, tries, max_tries, num_exes, node, former_nodes, lease_session,"
-        " lease_granted_us, last_contact_us, slot_until_us, progress, progress_data, output_count,"
-        " error, created_us, queued_us, start_us, end_us, canceled_us, modified_us, deleted_us"
-        " FROM jobs WHERE pk = 6"
+        "CREATE TEMP TABLE back AS SELECT * FROM jobs WHERE pk = 6;"
+        "UPDATE back SET pk = 5, seq = 2, tseq = 2; INSERT INTO jobs SELECT * FROM back"
     ),
     "a removed job still tells": (
         "UPDATE events SET type = 'create', data = '{\"row\":{}}' WHERE job = 5 AND seq = 1"
@@ -141,6 +138,22 @@ SPOILED = {
     "an output is hidden": "UPDATE outputs SET deleted_us = 1 WHERE pk = 1",
     "a hidden output is shown": "UPDATE outputs SET deleted_us = NULL WHERE pk = 2",
     "an output of another attempt": "UPDATE outputs SET attempt = 2 WHERE pk = 1",
+    "a held job has no lease": "UPDATE jobs SET lease_expires_us = NULL WHERE pk = 1",
+    "a job that nobody holds has a lease": "UPDATE jobs SET lease_expires_us = 1 WHERE pk = 6",
+    "a doubt that nobody was told of": "UPDATE jobs SET suspect_us = 1 WHERE pk = 1",
+    "a lost run that nobody was told of": "UPDATE jobs SET lost_run = '{}' WHERE pk = 6",
+    "an execution is missing": "DELETE FROM executions WHERE job = 1 AND number = 1",
+    "the job counts another execution": "UPDATE jobs SET num_exes = 3 WHERE pk = 1",
+    "an execution is numbered otherwise": "UPDATE executions SET number = 3 WHERE job = 2",
+    "an execution came out otherwise": "UPDATE executions SET outcome = 'lost' WHERE job = 3",
+    "an execution has no end": "UPDATE executions SET end_us = NULL WHERE job = 2",
+    "an execution of another grant": "UPDATE executions SET attempt = 2 WHERE job = 2",
+    "an execution of another node": "UPDATE executions SET node = 2 WHERE job = 3",
+    "an execution has another error": "UPDATE executions SET error = 'x' WHERE job = 3",
+    "an execution never began": "UPDATE executions SET start_us = NULL WHERE job = 2",
+    "an execution of a removed job": (
+        "INSERT INTO executions (job, number, attempt, queued_us) VALUES (5, 1, 0, 1)"
+    ),
     "an audit row was changed": "UPDATE audit SET actor = 7 WHERE pk = 2",
     "an audit row is missing": "DELETE FROM audit WHERE pk = 2",
     "the last audit row is missing": "DELETE FROM audit WHERE pk = (SELECT max(pk) FROM audit)",

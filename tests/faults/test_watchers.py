@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.bench.client import Address
 from tests.bench.posting import Poster
-from tests.bench.watchers import Audience, handshake
+from tests.bench.sockets import handshake
+from tests.bench.watchers import Audience
 from tests.bench.world import World, running_jobs
 from tests.faults.stage import Stage, Victim
 

@@ -17,6 +17,11 @@ RESOURCES: dict[str, Resource] = {
     "job_templates_list": fields.JOB_TEMPLATES,
     "nodes_list": fields.NODES,
     "hardware_list": fields.HARDWARE,
+    "cuda_list": fields.CUDA,
+    "frameworks_list": fields.FRAMEWORKS,
+    "domains_list": fields.DOMAINS,
+    "licences_list": fields.LICENCES,
+    "docker_list": fields.DOCKER,
     "users_list": fields.USERS,
 }
 
@@ -44,7 +49,7 @@ NO_FIELDS = (
 
 
 def filters(count: int) -> Iterator[tuple[str, list[Json]]]:
-    """Yield for each list call about a seventh of ``count`` filters."""
+    """Yield for each list call its share of ``count`` filters."""
     for action, resource in RESOURCES.items():
         maker = _Maker(random.Random(f"{SEED} {action}"), resource)
         yield action, [maker.whole() for _ in range(count // len(RESOURCES))] + list(EXTREMES)

@@ -11,6 +11,12 @@ from tests.conformance.foreign import Client, World, good
 
 Json = Any
 
+LISTED = (
+    *("users", "nodes", "hardware", "cuda", "frameworks", "domains", "licences", "docker"),
+    *("job-types", "job-contracts", "job-templates", "job-outputs"),
+)
+"""What has a list call that shows all there is."""
+
 PASSWORD = "a canary of a password"
 
 
@@ -83,6 +89,13 @@ class Ground:
         good(node.finish(job, "it broke"))
         return job, node
 
+    def lost(self) -> tuple[int, Client]:
+        """Return a job, and a node that uploaded something after it had lost it."""
+        job, node = self.running()
+        good(self.world.admin.abort(job))
+        assert node.upload(job).status_code == 403
+        return job, node
+
     def output(self) -> tuple[int, int]:
         """Return a running job and the number of its output ``log``."""
         job, node = self.running()
@@ -110,7 +123,7 @@ class Ground:
         """Return all that bad input must not change; when somebody was last seen may."""
         admin = self.world.admin
         found: dict[str, Json] = {"log": self.world.head(), "audit": self.audit(self._seen)}
-        for name in ("users", "nodes", "hardware", "job-types", "job-templates", "job-outputs"):
+        for name in LISTED:
             rows = good(admin.post(f"/v1/{name}/list", {"include_inactive": True}))
             found[name] = [_lasting(row) for row in rows]
         found["jobs"] = good(admin.get("/v1/jobs?limit=1000&include_deleted=true"))["items"]
@@ -156,7 +169,41 @@ def hardware_members(n: int) -> Json:
     }
 
 
-def job_type_members(n: int) -> Json:
+def cuda_members(n: int) -> Json:
+    return {
+        "version": f"{n // 10 % 900 + 99}.{n % 10}",
+        "full_version": f"full {n}",
+        "min_driver_version": "1",
+    }
+
+
+def framework_members(n: int) -> Json:
+    return {"name": f"framework{n}", "version": "1"}
+
+
+def licence_members(n: int) -> Json:
+    return {"name": f"licence{n}", "url": "somewhere", "permissions": ["Private use"]}
+
+
+def docker_members(n: int) -> Json:
+    return {
+        "name": f"image{n}",
+        "version": "1",
+        "url": "registry/image:1",
+        "registry_url": "registry",
+        "registry_username": PASSWORD,
+        "registry_password": PASSWORD,
+        "cuda_version": "11.1",
+        "framework": 1,
+        "domain": "ic",
+        "tasks": ["Train"],
+        "min_hardware_generation": "Pascal",
+        "cpu": False,
+        "licence": "MIT",
+    }
+
+
+def class_members(n: int) -> Json:
     return {"name": f"Kind{n}", "pkg": "some.kinds", "cls": f"some.kinds.Kind{n}"}
 
 
@@ -176,9 +223,32 @@ def template_members(n: int) -> Json:
     }
 
 
+def template_form(n: int) -> Json:
+    return {
+        "name": f"imported{n}",
+        "version": 1,
+        "description": "",
+        "scope": "all",
+        "licence": "MIT",
+        "domain": "ic",
+        "specific": {
+            "job_type": "Export",
+            "executor_class": "some.Executor",
+            "required_packages": "",
+            "parameters": {"size": {"types": ["int"], "help": "", "default": 1}},
+        },
+        "hub": {"labels": {"team": "a"}},
+    }
+
+
 MADE: dict[str, tuple[str, Callable[[int], Json]]] = {
     "hardware": ("/v1/hardware/create", hardware_members),
-    "job_types": ("/v1/job-types", job_type_members),
+    "cuda": ("/v1/cuda/create", cuda_members),
+    "frameworks": ("/v1/frameworks/create", framework_members),
+    "licences": ("/v1/licences/create", licence_members),
+    "docker": ("/v1/docker/create", docker_members),
+    "job_types": ("/v1/job-types", class_members),
+    "job_contracts": ("/v1/job-contracts", class_members),
     "job_templates": ("/v1/job-templates", template_members),
     "users": ("/v1/users/create", user_members),
 }

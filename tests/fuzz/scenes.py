@@ -9,9 +9,14 @@ from tests.fuzz.ground import (
     PASSWORD,
     Ground,
     Json,
+    class_members,
+    cuda_members,
+    docker_members,
+    framework_members,
     hardware_members,
-    job_type_members,
+    licence_members,
     node_members,
+    template_form,
     template_members,
     user_members,
 )
@@ -49,6 +54,7 @@ FILTER = _just({"expressions": [], "order_by": [], "include_inactive": True})
 START = _just({"send_notification": ""})
 FINISH = _just({"success": False, "send_notification": "", "error": "it broke"})
 DESCRIPTION = _just({"description": "changed"})
+TERMS = {"type": "conditions", "method": "add", "names": ["State changes"]}
 OUTPUT = {"name": "log", "type_text": LOG_TYPE}
 
 
@@ -144,6 +150,13 @@ def _compute(ground: Ground) -> Scene:
     return Scene(ground.world.viewer, {"compute": str(row["min_compute_capability"])})
 
 
+def _late(ground: Ground) -> Scene:
+    """An administrator's call about what a node uploaded too late."""
+    job, _ = ground.lost()
+    (item,) = good(ground.world.admin.get(f"/v1/jobs/{job}/quarantine"))["items"]
+    return Scene(ground.world.admin, {"pk": str(job), "item": str(item["pk"])})
+
+
 def _template_change(_: int) -> Json:
     members = template_members(0)
     return {name: members[name] for name in members if name not in ("name", "version")}
@@ -179,13 +192,52 @@ SCENES: dict[str, Make] = {
     "hardware_partial_update": _about("hardware", _just({"max_compute_capability": 1_000})),
     "hardware_destroy": _about("hardware"),
     "hardware_generation": _compute,
+    "cuda_list": _by("viewer", FILTER),
+    "cuda_create": _by("admin", cuda_members),
+    "cuda_retrieve": _about("cuda"),
+    "cuda_update": _about("cuda", cuda_members),
+    "cuda_partial_update": _about("cuda", _just({"min_driver_version": "2"})),
+    "cuda_destroy": _about("cuda"),
+    "frameworks_list": _by("viewer", FILTER),
+    "frameworks_create": _by("admin", framework_members),
+    "frameworks_retrieve": _about("frameworks"),
+    "frameworks_update": _about("frameworks", framework_members),
+    "frameworks_partial_update": _about("frameworks", _just({"version": "2"})),
+    "frameworks_destroy": _about("frameworks"),
+    "licences_list": _by("viewer", FILTER),
+    "licences_create": _by("admin", licence_members),
+    "licences_retrieve": _about("licences"),
+    "licences_update": _about("licences", licence_members),
+    "licences_partial_update": _about("licences", _just({"url": "elsewhere"})),
+    "licences_destroy": _about("licences"),
+    "licences_subdescriptors": _about("licences", _just(TERMS)),
+    "docker_list": _by("viewer", FILTER),
+    "docker_create": _by("admin", docker_members),
+    "docker_retrieve": _about("docker"),
+    "docker_update": _about("docker", docker_members),
+    "docker_partial_update": _about("docker", _just({"cpu": True})),
+    "docker_destroy": _about("docker"),
+    "domains_list": _by("viewer", FILTER),
+    "domains_retrieve": _by("viewer", pk="1"),
+    "domains_create": _by("admin"),
+    "domains_update": _by("admin", pk="1"),
+    "domains_partial_update": _by("admin", pk="1"),
+    "domains_destroy": _by("admin", pk="1"),
     "job_types_list": _by("viewer", FILTER),
-    "job_types_create": _by("admin", job_type_members),
-    "job_types_create_seed": _by("admin", job_type_members),
+    "job_types_create": _by("admin", class_members),
+    "job_types_create_seed": _by("admin", class_members),
     "job_types_retrieve": _about("job_types"),
-    "job_types_update": _about("job_types", job_type_members),
+    "job_types_update": _about("job_types", class_members),
     "job_types_partial_update": _about("job_types", _just({"pkg": "other.kinds"})),
     "job_types_destroy": _about("job_types"),
+    "job_types_values": _by("viewer", resident_type="DockerImage"),
+    "job_contracts_list": _by("viewer", FILTER),
+    "job_contracts_create": _by("admin", class_members),
+    "job_contracts_create_seed": _by("admin", class_members),
+    "job_contracts_retrieve": _about("job_contracts"),
+    "job_contracts_update": _about("job_contracts", class_members),
+    "job_contracts_partial_update": _about("job_contracts", _just({"pkg": "other.kinds"})),
+    "job_contracts_destroy": _about("job_contracts"),
     "job_templates_list": _by("viewer", FILTER),
     "job_templates_declare": _by("admin", template_members),
     "job_templates_create": _by("admin"),
@@ -196,6 +248,12 @@ SCENES: dict[str, Make] = {
     "job_templates_reinstate": _hidden("job-templates", lambda g: g.new("job_templates")),
     "job_templates_hard_delete": _about("job_templates"),
     "job_templates_create_job": _create_job,
+    "job_templates_import": _by("admin", template_form),
+    "job_templates_export": _about("job_templates"),
+    "job_templates_matching": _by("viewer", contract="Train"),
+    "job_templates_parameters": _about("job_templates"),
+    "job_templates_types": _about("job_templates"),
+    "job_templates_outputs": _about("job_templates"),
     "jobs_list": _by("viewer", FILTER),
     "jobs_page": _by("viewer"),
     "jobs_submit": _submission,
@@ -216,6 +274,9 @@ SCENES: dict[str, Make] = {
     "jobs_cancel": _job("creator"),
     "jobs_requeue": _taken(Ground.failed, _just({"priority": 5})),
     "jobs_events": _job("viewer"),
+    "jobs_executions": _job("viewer"),
+    "jobs_quarantine": _taken(Ground.lost),
+    "jobs_quarantine_get": _late,
     "outputs_add": _held(Ground.running, _just(b"bytes"), **OUTPUT),
     "outputs_get": _shown("viewer"),
     "outputs_head": _shown("viewer"),

@@ -66,10 +66,8 @@ def test_no_hostile_call_at_all_does_harm(
 def test_a_method_that_a_path_does_not_have_is_refused(
     ground: Ground, operations: Operations
 ) -> None:
-    anywhere = Scene(
-        ground.world.admin,
-        dict.fromkeys(("pk", "name", "type_text", "amount", "compute", "who"), "1"),
-    )
+    places = {place for operation in operations.values() for place in operation.places}
+    anywhere = Scene(ground.world.admin, dict.fromkeys(places, "1"))
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations.values():
         # An account is one place, by number or by name.

@@ -67,12 +67,12 @@ def databases(kind: str, folder: Path) -> Iterator[NewUrl]:
 
 
 @asynccontextmanager
-async def migrated(url: str) -> AsyncIterator[Engine]:
-    """An engine on the database at ``url``, which is brought to the newest schema."""
+async def migrated(url: str, upto: str = "all") -> AsyncIterator[Engine]:
+    """An engine on the database at ``url``, which is brought to the newest schema, or an older."""
     engine = make_engine(url)
     await engine.start()
     try:
-        await migrate(engine)
+        await migrate(engine, upto)
         bind(engine)
         yield engine
     finally:

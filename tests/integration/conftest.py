@@ -14,7 +14,7 @@ from litestar import Litestar
 
 from hub.app import Hub, create_app
 from hub.auth.tokens import digest
-from hub.settings import load
+from hub.settings import Settings, load
 from orm.tables import Token, User
 from tests.integration import KINDS, NewUrl, migrated
 from tests.servers import PrivatePostgres, require
@@ -131,7 +131,7 @@ def fresh_url(
 
 
 @asynccontextmanager
-async def _alive(app: Litestar) -> AsyncIterator[None]:
+async def alive(app: Litestar) -> AsyncIterator[None]:
     """Run ``app`` in a task of its own: a fixture is set up in one task and ended in another."""
     started, leave = asyncio.Event(), asyncio.Event()
 
@@ -152,19 +152,26 @@ async def _alive(app: Litestar) -> AsyncIterator[None]:
         await life
 
 
-@pytest.fixture
-async def hub_client(fresh_url: Callable[[], str], tmp_path: Path) -> AsyncIterator[HubClient]:
-    """A running hub."""
-    app = create_app(load({}, data=str(tmp_path), database_url=fresh_url()))
+@asynccontextmanager
+async def running_hub(settings: Settings) -> AsyncIterator[HubClient]:
+    """A hub that runs while the block does, on a database with ``ACCOUNTS`` in it."""
+    app = create_app(settings)
     transport = httpx.ASGITransport(app=cast(Any, app))
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_alive(app))
+        await stack.enter_async_context(alive(app))
         callers = {}
         for name in ACCOUNTS:
             bearer = {"Authorization": f"Bearer {name}"}
             caller = Caller(transport=transport, base_url="http://hub", headers=bearer)
             callers[name] = await stack.enter_async_context(caller)
         yield HubClient(app, callers)
+
+
+@pytest.fixture
+async def hub_client(fresh_url: Callable[[], str], tmp_path: Path) -> AsyncIterator[HubClient]:
+    """A running hub."""
+    async with running_hub(load({}, data=str(tmp_path), database_url=fresh_url())) as client:
+        yield client
 
 
 def filtered(field: str, value: str | int) -> Json:

@@ -72,6 +72,8 @@ class World:
             template=1,
             priority=100,
             max_tries=9,
+            silence_s=3_600,
+            timeout_s=None,
             description="",
             labels="{}",
             inputs="{}",

@@ -143,7 +143,7 @@ SCRIPT: tuple[tuple[c.Command, ...], ...] = (
     (c.Acquire(actor=NODE_1, job=4), c.Abort(actor=ADMIN, job=4)),
     (c.HardDelete(actor=ADMIN, job=1), c.HardDelete(actor=ADMIN, job=99)),
     (c.Acquire(actor=NODE_1, job=3),),
-    (c.Touch(actor=NODE_1, job=3, contact_us=2**61), c.Finish(actor=NODE_1, job=3)),
+    (c.Touch(actor=NODE_1, job=3, ago_us=0), c.Finish(actor=NODE_1, job=3)),
 )
 
 
@@ -182,6 +182,17 @@ async def test_what_a_job_was_created_with_is_stored(database: Database) -> None
     (spec,) = await asked(database, "SELECT pk, inputs, parameters FROM job_specs")
     assert spec == (created.job.pk, '{"a":"ü"}', '{"b":[1,2.5]}')
     await database.do(c.HardDelete(actor=ADMIN, job=created.job.pk))
+    assert await asked(database, "SELECT * FROM job_specs") == []
+
+
+async def test_what_a_job_is_asked_to_tell_is_stored_and_removed_with_it(
+    database: Database,
+) -> None:
+    for text in ('{"start":[{"message":"ü"}]}', None):
+        created = await database.do(a_job(notifications=text))
+        kept = await asked(database, "SELECT pk, notifications FROM job_specs")
+        assert kept == [(created.job.pk, text)]
+        await database.do(c.HardDelete(actor=ADMIN, job=created.job.pk))
     assert await asked(database, "SELECT * FROM job_specs") == []
 
 

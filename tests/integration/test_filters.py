@@ -12,11 +12,17 @@ from hypothesis import strategies as st
 
 from orm.engine import Engine
 from orm.filters.fields import (
+    CUDA,
+    DOCKER,
+    DOMAINS,
+    FRAMEWORKS,
     HARDWARE,
+    JOB_CONTRACTS,
     JOB_OUTPUTS,
     JOB_TEMPLATES,
     JOB_TYPES,
     JOBS,
+    LICENCES,
     NODES,
     USERS,
     Kind,
@@ -40,10 +46,12 @@ from tests.integration import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-RESOURCES = [JOBS, JOB_OUTPUTS, JOB_TYPES, JOB_TEMPLATES, NODES, HARDWARE, USERS]
+RESOURCES = [JOBS, JOB_OUTPUTS, JOB_TYPES, JOB_CONTRACTS, JOB_TEMPLATES, NODES, USERS]
+RESOURCES += [HARDWARE, CUDA, FRAMEWORKS, DOMAINS, LICENCES, DOCKER]
 BY_NAME = {resource.name: resource for resource in RESOURCES}
 Json = dict[str, Any]
 
+REGISTRY = "public.aml-repo.cms.waikato.ac.nz:443"
 AT_10_S = "1970-01-01T00:00:10+00:00"
 POLL = {
     "expressions": [
@@ -61,7 +69,7 @@ POLL = {
 """What existing workers send."""
 
 
-# --- A small world --------------------------------------------------------------------------------
+# --- A small world, beside the rows with which every hub begins -----------------------------------
 
 
 async def fill(engine: Engine) -> None:
@@ -78,16 +86,9 @@ async def fill(engine: Engine) -> None:
     )
     await insert(
         engine,
-        "hardware",
-        {},
-        {"generation": "Pascal", "min_compute_capability": 6.0, "max_compute_capability": 7.0},
-        {"generation": "Turing", "min_compute_capability": 7.5, "max_compute_capability": 8.0},
-    )
-    await insert(
-        engine,
         "nodes",
         NODE,
-        {"ip": "10.0.0.1", "hardware_generation": 2, "gpu_mem": 2**40, "last_seen_us": 10 * US},
+        {"ip": "10.0.0.1", "hardware_generation": 6, "gpu_mem": 2**40, "last_seen_us": 10 * US},
         {"ip": "10.0.0.2", "index": 1, "driver_version": "470.57"},
     )
     await insert(
@@ -98,12 +99,15 @@ async def fill(engine: Engine) -> None:
         {"name": "Int", "pkg": "types", "cls": "types.Integer"},
     )
     await insert(
+        engine, "job_contracts", {}, {"name": "Train", "pkg": "contracts", "cls": "contracts.Train"}
+    )
+    await insert(
         engine,
         "job_templates",
         TEMPLATE,
         {"name": "resize", "domain": "ic", "creator": 1, "description": "half", "scope": "all"},
-        {"name": "resize", "version": 2, "contract": "Train", "licence": "MIT"},
-        {"name": "meta", "executor_class": None, "required_packages": "x"},
+        {"name": "resize", "version": 2, "contract": "Train", "licence": 11},
+        {"name": "meta", "executor_class": None, "required_packages": "x", "graph": "{}"},
         {"name": "old", "deleted_us": 10 * US},
     )
     await insert(
@@ -237,7 +241,7 @@ ANY_CASE = {"case_insensitive": True}
         ([exact("template.domain", "ic", **NO)], [10, 2]),
         ([null("template.workabletemplate")], [10]),
         ([exact("template.workabletemplate", 2)], [2]),
-        ([null("template.metatemplate", **NO)], []),
+        ([null("template.metatemplate", **NO)], [10]),
         ([exact("template.metatemplate", 1)], []),
         # Groups.
         (
@@ -278,15 +282,25 @@ async def test_a_filter_lists_what_it_says(
     assert await found(engine, JOBS, {"expressions": expressions}) == pks
 
 
+def span(first: int, last: int) -> list[int]:
+    return list(range(first, last + 1))
+
+
 @pytest.mark.parametrize(
     ("resource", "active", "all_rows"),
     [
         (JOBS, [10, 2, 1, 3, 4, 5, 6, 7, 8, 9, 12], [10, 2, 1, 3, 4, 5, 6, 7, 8, 9, 11, 12]),
         (JOB_OUTPUTS, [1, 2, 3, 5], [1, 2, 3, 4, 5, 6]),
         (JOB_TYPES, [1, 2], [1, 2]),
+        (JOB_CONTRACTS, [1], [1]),
         (JOB_TEMPLATES, [1, 2, 3], [1, 2, 3, 4]),
         (NODES, [1, 2], [1, 2]),
-        (HARDWARE, [1, 2], [1, 2]),
+        (HARDWARE, span(1, 9), span(1, 9)),
+        (CUDA, span(1, 21), span(1, 21)),
+        (FRAMEWORKS, span(1, 17), span(1, 17)),
+        (DOMAINS, span(1, 5), span(1, 5)),
+        (LICENCES, span(1, 14), span(1, 14)),
+        (DOCKER, span(1, 25), span(1, 25)),
         (USERS, [1, 2], [1, 2, 3]),
     ],
     ids=lambda value: value.name if isinstance(value, Resource) else "",
@@ -325,7 +339,7 @@ VALUES: dict[str, dict[str, tuple[object, list[int]]]] = {
         "template.type": ("Train", [2]),
         "template.domain": ("ic", [1, 3, 4, 5, 6, 7, 8, 9, 11, 12]),
         "template.workabletemplate": (2, [2]),
-        "template.metatemplate": (2, []),
+        "template.metatemplate": (3, [10]),
         "outputs.name": ("Straße", [5]),
         "outputs.type": ("str", [5]),
     },
@@ -347,6 +361,13 @@ VALUES: dict[str, dict[str, tuple[object, list[int]]]] = {
         "pkg": ("types", [1, 2]),
         "cls": ("types.String", [1]),
     },
+    "job contracts": {
+        "pk": (1, [1]),
+        "id": (1, [1]),
+        "name": ("Train", [1]),
+        "pkg": ("contracts", [1]),
+        "cls": ("contracts.Train", [1]),
+    },
     "job templates": {
         "pk": (2, [2]),
         "id": (2, [2]),
@@ -355,12 +376,13 @@ VALUES: dict[str, dict[str, tuple[object, list[int]]]] = {
         "description": ("half", [1]),
         "scope": ("all", [1]),
         "domain": ("ic", [1]),
-        "licence": ("MIT", [2]),
+        "licence": (11, [2]),
+        "licence.name": ("MIT", [2]),
         "type": ("Train", [2]),
         "executor_class": ("some.Executor", [1, 2, 4]),
         "required_packages": ("x", [3]),
         "workabletemplate": (1, [1]),
-        "metatemplate": (3, []),
+        "metatemplate": (3, [3]),
         "creator": (1, [1]),
         "creator.username": ("ada", [1]),
         "creation_time": ("1970-01-01T00:00:01Z", [1, 2, 3, 4]),
@@ -372,7 +394,7 @@ VALUES: dict[str, dict[str, tuple[object, list[int]]]] = {
         "ip": ("10.0.0.1", [1]),
         "index": (1, [2]),
         "driver_version": ("470.57", [2]),
-        "hardware_generation": (2, [1]),
+        "hardware_generation": (6, [1]),
         "hardware_generation.generation": ("Turing", [1]),
         "gpu_mem": (2**40, [1]),
         "cpu_mem": (1, [1, 2]),
@@ -382,9 +404,56 @@ VALUES: dict[str, dict[str, tuple[object, list[int]]]] = {
     "hardware": {
         "pk": (2, [2]),
         "id": (2, [2]),
-        "generation": ("Pascal", [1]),
-        "min_compute_capability": (7.5, [2]),
-        "max_compute_capability": (7, [1]),
+        "generation": ("Pascal", [4]),
+        "min_compute_capability": (7.5, [6]),
+        "max_compute_capability": (7, [4]),
+    },
+    "CUDA versions": {
+        "pk": (2, [2]),
+        "id": (2, [2]),
+        "version": ("11.1", [10]),
+        "full_version": ("8.0.61 GA2", [18]),
+        "min_driver_version": ("0.0", [21]),
+    },
+    "frameworks": {
+        "pk": (2, [2]),
+        "id": (2, [2]),
+        "name": ("coqui_stt", [15, 16, 17]),
+        "version": ("2020-02-11", [7]),
+    },
+    "domains": {
+        "pk": (2, [2]),
+        "id": (2, [2]),
+        "name": ("od", [3]),
+        "description": ("Speech", [5]),
+    },
+    "licences": {
+        "pk": (2, [2]),
+        "id": (2, [2]),
+        "name": ("MIT", [11]),
+        "url": ("https://unlicense.org/", [13]),
+    },
+    "docker images": {
+        "pk": (2, [2]),
+        "id": (2, [2]),
+        "name": ("mmdetection", [10, 11, 12]),
+        "version": ("1.6", [5, 6]),
+        "url": (f"{REGISTRY}/fracpete/pww3:0.2.12_cpu", [22]),
+        "registry_url": (REGISTRY, span(1, 25)),
+        "cuda_version": (11, [24]),
+        "cuda_version.version": ("11.6", [25]),
+        "cuda_version.full_version": ("11.0.171", [24]),
+        "framework": (2, [5, 6]),
+        "framework.name": ("yolact", [14, 15]),
+        "framework.version": ("1.14", [7, 8, 13]),
+        "domain": (2, [9]),
+        "domain.name": ("sp", [23, 24, 25]),
+        "domain.description": ("Spectrum Classification", [22]),
+        "min_hardware_generation": (6, [10, 15]),
+        "min_hardware_generation.generation": ("Turing", [10, 15]),
+        "cpu": (True, [3, 4, 6, 8, 19, 20, 21, 22, 23]),
+        "licence": (11, [14, 15]),
+        "licence.name": ("BSD 3-clause", [5, 6]),
     },
     "users": {
         "pk": (2, [2]),

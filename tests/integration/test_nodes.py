@@ -5,15 +5,21 @@ from typing import Any
 
 import pytest
 
+from hub.auth.shared_nodes import SharedNodes
+from hub.auth.tokens import digest
 from hub.lifecycle import commands as c
+from hub.upkeep.alarms import Alarms
+from orm.errors import DatabaseAway
+from orm.queries import audit
+from orm.tables import Token
 from tests.integration.conftest import HubClient, Json, as_node, fields_of, filtered
 
 UNKNOWN_NODE = 4242
 NODE_BODY = {"ip": "10.0.0.1", "index": 0, "cpu_mem": 1}
-TURING = {
-    "generation": "Turing",
-    "min_compute_capability": 7.5,
-    "max_compute_capability": 8.0,
+BLACKWELL = {
+    "generation": "Blackwell",
+    "min_compute_capability": 10.0,
+    "max_compute_capability": 13.0,
 }
 
 
@@ -28,7 +34,7 @@ async def run_a_job(hub_client: HubClient, node: Json) -> Json:
 
 
 async def generation(hub_client: HubClient, **members: Any) -> Json:
-    answer = await hub_client.admin.post("/v1/hardware/create", json=TURING | members)
+    answer = await hub_client.admin.post("/v1/hardware/create", json=BLACKWELL | members)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 
@@ -278,14 +284,14 @@ async def test_a_node_that_is_not_there_is_404(hub_client: HubClient, pk: int | 
 async def test_hardware_has_exactly_the_members_that_workers_know(hub_client: HubClient) -> None:
     made = await generation(hub_client)
 
-    assert made == {"pk": 1} | TURING
-    assert (await hub_client.viewer.get("/v1/hardware/1")).json() == made
-    assert (await hub_client.viewer.post("/v1/hardware/list")).json() == [made]
-    assert await hub_client.audited("hardware.create") == [(1, "hardware", 1)]
+    assert made == {"pk": made["pk"]} | BLACKWELL
+    assert (await hub_client.viewer.get(f"/v1/hardware/{made['pk']}")).json() == made
+    found = await hub_client.viewer.post("/v1/hardware/list", json=filtered("pk", made["pk"]))
+    assert found.json() == [made]
+    assert await hub_client.audited("hardware.create") == [(1, "hardware", made["pk"])]
 
 
 async def test_hardware_is_an_administrators(hub_client: HubClient) -> None:
-    await generation(hub_client)
     asked = [
         ("POST", "/v1/hardware/create"),
         ("PUT", "/v1/hardware/1"),
@@ -300,16 +306,17 @@ async def test_hardware_is_an_administrators(hub_client: HubClient) -> None:
 
 async def test_hardware_can_be_changed_and_removed(hub_client: HubClient) -> None:
     made = await generation(hub_client)
+    path = f"/v1/hardware/{made['pk']}"
 
-    patched = await hub_client.admin.patch("/v1/hardware/1", json={"max_compute_capability": 9})
-    put = await hub_client.admin.put("/v1/hardware/1", json=made | {"generation": "Volta"})
-    gone = await hub_client.admin.delete("/v1/hardware/1")
+    patched = await hub_client.admin.patch(path, json={"max_compute_capability": 14})
+    put = await hub_client.admin.put(path, json=made | {"generation": "Rubin"})
+    gone = await hub_client.admin.delete(path)
 
-    assert patched.json() == made | {"max_compute_capability": 9.0}
-    assert put.json() == made | {"generation": "Volta"}
+    assert patched.json() == made | {"max_compute_capability": 14.0}
+    assert put.json() == made | {"generation": "Rubin"}
     assert gone.status_code == 204
-    assert (await hub_client.admin.delete("/v1/hardware/1")).status_code == 404
-    assert (await hub_client.admin.patch("/v1/hardware/1", json={})).status_code == 404
+    assert (await hub_client.admin.delete(path)).status_code == 404
+    assert (await hub_client.admin.patch(path, json={})).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -317,18 +324,18 @@ async def test_hardware_can_be_changed_and_removed(hub_client: HubClient) -> Non
     [
         ({"generation": "x" * 33}, "generation"),
         ({"generation": " "}, "generation"),
-        ({"generation": "Ampere", "min_compute_capability": -1}, "min_compute_capability"),
-        ({"generation": "Ampere", "min_compute_capability": "7"}, "min_compute_capability"),
-        ({"generation": "Ampere", "max_compute_capability": 10**400}, "max_compute_capability"),
-        ({"generation": "Ampere", "min_compute_capability": 8}, "non_field_errors"),
-        ({"generation": "Ampere", "cores": 1}, "cores"),
+        ({"generation": "Rubin", "min_compute_capability": -1}, "min_compute_capability"),
+        ({"generation": "Rubin", "min_compute_capability": "7"}, "min_compute_capability"),
+        ({"generation": "Rubin", "max_compute_capability": 10**400}, "max_compute_capability"),
+        ({"generation": "Rubin", "min_compute_capability": 13}, "non_field_errors"),
+        ({"generation": "Rubin", "cores": 1}, "cores"),
         ({}, "generation"),
     ],
 )
 async def test_bad_hardware_is_refused(hub_client: HubClient, members: Json, field: str) -> None:
     await generation(hub_client)
 
-    answer = await hub_client.admin.post("/v1/hardware/create", json=TURING | members)
+    answer = await hub_client.admin.post("/v1/hardware/create", json=BLACKWELL | members)
 
     assert answer.status_code == 400
     assert list(fields_of(answer)) == [field]
@@ -336,12 +343,12 @@ async def test_bad_hardware_is_refused(hub_client: HubClient, members: Json, fie
 
 async def test_two_changes_at_once_leave_no_empty_range(hub_client: HubClient) -> None:
     for n in range(10):
-        made = await generation(hub_client, generation=f"Turing {n}")
+        made = await generation(hub_client, generation=f"Blackwell {n}")
         path = f"/v1/hardware/{made['pk']}"
 
         answers = await asyncio.gather(
-            hub_client.admin.patch(path, json={"min_compute_capability": 7.9}),
-            hub_client.admin.patch(path, json={"max_compute_capability": 7.6}),
+            hub_client.admin.patch(path, json={"min_compute_capability": 12.9}),
+            hub_client.admin.patch(path, json={"max_compute_capability": 10.1}),
         )
 
         assert sorted(answer.status_code for answer in answers) == [200, 400]
@@ -351,21 +358,21 @@ async def test_hardware_stays_while_a_node_has_it(hub_client: HubClient) -> None
     made = await generation(hub_client)
     await hub_client.node(hardware_generation=made["pk"])
 
-    answer = await hub_client.admin.delete("/v1/hardware/1")
+    answer = await hub_client.admin.delete(f"/v1/hardware/{made['pk']}")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "hardware_in_use")
 
 
 @pytest.mark.parametrize(
     ("compute", "name"),
-    [("6", "Pascal"), ("6.9999", "Pascal"), ("7.5", "Turing"), ("75e-1", "Turing")],
+    [
+        *(("2", "Fermi"), ("6", "Pascal"), ("6.9999", "Pascal"), ("7.5", "Turing")),
+        *(("75e-1", "Turing"), ("8.9", "Ada Lovelace"), ("9.0", "Hopper"), ("10", "Blackwell")),
+    ],
 )
 async def test_a_compute_capability_names_its_generation(
     hub_client: HubClient, compute: str, name: str
 ) -> None:
-    await generation(
-        hub_client, generation="Pascal", min_compute_capability=6, max_compute_capability=7
-    )
     await generation(hub_client)
 
     answer = await hub_client.viewer.get(f"/v1/hardware/get-hardware-generation/{compute}")
@@ -373,16 +380,64 @@ async def test_a_compute_capability_names_its_generation(
     assert answer.json()["generation"] == name
 
 
-@pytest.mark.parametrize("compute", ["99", "8.0", "7.49", "nan", "-7.5", "7_5", "x" * 200, "0x7"])
+@pytest.mark.parametrize("compute", ["99", "10", "1.9", "nan", "-7.5", "7_5", "x" * 200, "0x7"])
 async def test_a_compute_capability_of_no_generation_is_refused(
     hub_client: HubClient, compute: str
 ) -> None:
-    await generation(hub_client)
-
     answer = await hub_client.viewer.get(f"/v1/hardware/get-hardware-generation/{compute}")
 
     assert answer.status_code == 400
     start = "Bad value for get_hardware_generation parameter 'compute': "
     detail = answer.json()["detail"]
     assert detail.startswith(start + compute[:80])
-    assert detail.endswith(", options: [7.5, 8.0)")
+    assert detail.endswith(", options: [2.0, 10.0)")
+
+
+async def signed_in_as(hub_client: HubClient, session: str) -> dict[str, str]:
+    """Return the headers of another sign-in of the plain user, whose name is its token."""
+    await Token.insert(
+        Token(account=2, kind="access", sha256=digest(session), session=session, created_us=1)
+    )
+    return {"Authorization": f"Bearer {session}"}
+
+
+async def test_two_sign_ins_that_take_turns_as_one_node_raise_an_alarm(
+    hub_client: HubClient,
+) -> None:
+    node = as_node(await hub_client.node())
+    copy = await signed_in_as(hub_client, "a copy")
+    # One that the hub's own chore does not take from.
+    hub_client.hub.owners.shared = SharedNodes()
+    alarms = Alarms(hub_client.hub.engine, hub_client.hub.owners.shared)
+
+    for headers in (node, node | copy, node, node | copy, node):
+        answer = await hub_client.user.get("/v1/nodes/ping", headers=headers)
+        assert answer.status_code == 200
+
+    await alarms.write()
+    assert await alarms.write() == 0
+    assert await hub_client.audited("nodes.shared_identity") == [(2, "node", 1)]
+    (row,) = [
+        row
+        for row in (await hub_client.admin.get("/v1/audit")).json()["items"]
+        if row["action"] == "nodes.shared_identity"
+    ]
+    assert (row["session"], row["before"]) == ("uma", "a copy")
+
+
+async def test_an_alarm_that_cannot_be_written_waits(
+    hub_client: HubClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = SharedNodes()
+    for session in "ABA":
+        shared.spoke(c.Actor(account=2, node=1, session=session))
+    alarms = Alarms(hub_client.hub.engine, shared)
+
+    async def away(*_: object) -> None:
+        raise DatabaseAway("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "append", away)
+        with pytest.raises(DatabaseAway):
+            await alarms.write()
+    assert await alarms.write() == 1

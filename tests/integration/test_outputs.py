@@ -15,7 +15,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from hub.api.outputs import check_key
+from hub.api.uploads import check_key
 from hub.errors import HubError, InvalidInput
 from hub.lifecycle import commands as c
 from hub.lifecycle import results

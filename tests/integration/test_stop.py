@@ -34,7 +34,7 @@ async def test_a_database_that_is_away_does_not_keep_the_ledger_open(
         monkeypatch.setattr(nodes, "seen", fail)
 
     with pytest.raises(Unavailable):
-        await hub.ledger.execute(Touch(actor=Actor(None), job=1, contact_us=1))
+        await hub.ledger.execute(Touch(actor=Actor(None), job=1, ago_us=1))
     assert asyncio.all_tasks() == before
 
 

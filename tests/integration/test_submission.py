@@ -1,5 +1,6 @@
 """New jobs over REST, on both databases."""
 
+import json
 import threading
 from typing import Any
 
@@ -338,15 +339,23 @@ async def test_web_socket_notifications_may_be_asked_for(hub_client: HubClient) 
         {"subject": "s", "body": "b", "to": ["a@example.org"], "cc": [], "bcc": []},
     ],
 )
-async def test_notifications_that_this_hub_does_not_send_are_refused(
-    hub_client: HubClient, action: Json
-) -> None:
+async def test_prints_and_mails_are_kept_with_the_job(hub_client: HubClient, action: Json) -> None:
     await hub_client.template()
 
-    answer = await create_job(hub_client, overriding({}, action))
+    answer = await create_job(hub_client, overriding({}, action, action, {}))
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "notification_unsupported")
-    assert "print or e-mail" in answer.json()["detail"]
+    assert answer.status_code == 200
+    ((kept,),) = await hub_client.hub.engine.fetch("SELECT notifications FROM job_specs")
+    assert json.loads(kept) == {"start": [action]}
+
+
+async def test_a_job_without_an_override_keeps_none(hub_client: HubClient) -> None:
+    await hub_client.template()
+
+    await create_job(hub_client, {"input_values": {}, "notification_override": None})
+
+    kept = await hub_client.hub.engine.fetch("SELECT notifications FROM job_specs")
+    assert kept == [(None,)]
 
 
 @pytest.mark.parametrize(
@@ -357,6 +366,10 @@ async def test_notifications_that_this_hub_does_not_send_are_refused(
         overriding({"suppress_for_parent": "yes"}),
         overriding({"subject": "s"}),
         overriding({"subject": "s", "body": "b", "to": []}),
+        overriding({"subject": "s", "body": "b", "to": ["a@b", "a@b"]}),
+        overriding({"subject": "s\r\nBcc: a@b", "body": "b"}),
+        overriding({"message": "{pk.__class__}"}),
+        overriding({"message": "a\0b"}),
         overriding("print"),
         overriding({}, transition="on_create"),
         overriding({}, transition="start"),
@@ -387,3 +400,13 @@ async def test_a_template_without_children_takes_no_overrides_for_them(
 
     assert (empty.status_code, empty.json()["code"]) == (409, "no_children")
     assert null.status_code == 200
+
+
+@pytest.mark.parametrize(("silence_s", "expected"), [(None, 3_600), (120, 120)])
+async def test_a_template_says_for_how_long_its_nodes_may_be_silent(
+    hub_client: HubClient, silence_s: int | None, expected: int
+) -> None:
+    template = await hub_client.template(silence_s=silence_s)
+    made = await hub_client.job(template["pk"])
+    sql = "SELECT silence_s FROM jobs WHERE pk = ?"
+    assert await hub_client.hub.engine.fetch(sql, (made["pk"],)) == [(expected,)]

@@ -1,15 +1,11 @@
-"""Job types and job templates over REST, on both databases."""
+"""Job templates over REST, on both databases."""
 
 import asyncio
 import re
-from typing import Any
 
 import pytest
 
-from orm.queries.job_types import BUILT_IN, ensure_built_in
 from tests.integration.conftest import HubClient, Json, fields_of, filtered
-
-KNOWN = {"name": "Colour", "pkg": "paint", "cls": "paint.types.Colour"}
 
 FULL = {
     "name": "resize",
@@ -21,6 +17,7 @@ FULL = {
     },
     "outputs": {"picture": {"type": "BLOB<'png'>", "help": "The smaller one."}},
     "timeout_s": 60,
+    "silence_s": 300,
     "max_tries": 5,
     "priority": 7,
     "labels": {"team": "blue"},
@@ -31,183 +28,7 @@ FULL = {
 TAKEN_OVER = set(FULL) - {"description"}
 
 
-async def type_named(hub_client: HubClient, name: str) -> Json:
-    (row,) = (
-        await hub_client.viewer.post("/v1/job-types/list", json=filtered("name", name))
-    ).json()
-    return dict(row)
-
-
-async def add_type(hub_client: HubClient, **members: Any) -> Json:
-    answer = await hub_client.admin.post("/v1/job-types/create", json=KNOWN | members)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
-
-
-# --- Job types ------------------------------------------------------------------------------------
-
-
-async def test_the_types_that_workers_import_are_there_from_the_start(
-    hub_client: HubClient,
-) -> None:
-    listed = (await hub_client.viewer.post("/v1/job-types/list")).json()
-
-    assert {row["name"]: row["cls"] for row in listed} == BUILT_IN
-    assert {row["pkg"] for row in listed} == {"ufdl.jobtypes"}
-    some = {"str": "base.String", "Array": "standard.container.Array", "PK": "standard.PK"}
-    assert (
-        some.items() <= {n: c.removeprefix("ufdl.jobtypes.") for n, c in BUILT_IN.items()}.items()
-    )
-
-
-async def test_a_second_start_adds_nothing_and_keeps_changes(hub_client: HubClient) -> None:
-    before = await type_named(hub_client, "JSON")
-    await hub_client.admin.patch(f"/v1/job-types/{before['pk']}", json={"pkg": "fork"})
-
-    await ensure_built_in(hub_client.hub.engine)
-
-    assert await type_named(hub_client, "JSON") == before | {"pkg": "fork"}
-    assert len((await hub_client.viewer.post("/v1/job-types/list")).json()) == len(BUILT_IN)
-
-
-@pytest.mark.parametrize("path", ["/v1/job-types", "/v1/job-types/create"])
-async def test_a_type_is_added_at_either_address(hub_client: HubClient, path: str) -> None:
-    answer = await hub_client.admin.post(path, json=KNOWN)
-
-    made = answer.json()
-    assert answer.status_code == 201
-    assert made == {"pk": made["pk"]} | KNOWN
-    assert (await hub_client.viewer.get(f"/v1/job-types/{made['pk']}")).json() == made
-    assert await hub_client.audited("job_types.create") == [(1, "job_type", made["pk"])]
-
-
-async def test_types_are_an_administrators(hub_client: HubClient) -> None:
-    asked = [("POST", ""), ("POST", "/create"), ("PUT", "/1"), ("PATCH", "/1"), ("DELETE", "/1")]
-
-    answers = [
-        await hub_client.user.request(method, f"/v1/job-types{path}", json=KNOWN)
-        for method, path in asked
-    ]
-
-    assert {answer.status_code for answer in answers} == {403}
-
-
-@pytest.mark.parametrize(
-    ("body", "fields"),
-    [
-        ({"name": "x"}, {"pkg": "This field is required.", "cls": "This field is required."}),
-        (KNOWN | {"pkg": ""}, {"pkg": "This field may not be blank."}),
-        (
-            KNOWN | {"name": "x" * 65, "cls": f"a.{'b' * 255}"},
-            {
-                "name": "Ensure this field has no more than 64 characters.",
-                "cls": "Ensure this field has no more than 256 characters.",
-            },
-        ),
-        (KNOWN | {"pkg": "a\0b"}, {"pkg": "Null characters are not allowed."}),
-        (KNOWN | {"name": "str"}, {"name": "job type with this name already exists."}),
-        (
-            {"name": "str", "pkg": "p", "cls": "ufdl.jobtypes.base.Integer"},
-            {
-                "name": "job type with this name already exists.",
-                "cls": "job type with this cls already exists.",
-            },
-        ),
-    ],
-)
-async def test_what_is_wrong_with_a_type_is_said_by_member(
-    hub_client: HubClient, body: Json, fields: dict[str, str]
-) -> None:
-    answer = await hub_client.admin.post("/v1/job-types/create", json=body)
-
-    assert answer.status_code == 400
-    assert fields_of(answer) == {name: [text] for name, text in fields.items()}
-
-
-@pytest.mark.parametrize(
-    "members",
-    [
-        {"name": "my type"},
-        {"name": "7up"},
-        {"cls": "Colour"},
-        {"cls": "paint..Colour"},
-        {"cls": "paint; import os"},
-        {"colour": "red"},
-        {"name": None},
-    ],
-)
-async def test_a_type_that_workers_could_not_import_is_refused(
-    hub_client: HubClient, members: Json
-) -> None:
-    answer = await hub_client.admin.post("/v1/job-types/create", json=KNOWN | members)
-
-    assert (answer.status_code, list(fields_of(answer))) == (400, list(members))
-
-
-async def test_a_type_can_be_changed_and_removed(hub_client: HubClient) -> None:
-    made = await add_type(hub_client)
-    url = f"/v1/job-types/{made['pk']}"
-
-    patched = await hub_client.admin.patch(url, json={"name": "Shade"})
-    assert patched.json() == made | {"name": "Shade"}
-    assert (await hub_client.admin.put(url, json={"name": "Shade"})).status_code == 400
-    assert (await hub_client.admin.put(url, json=made)).json() == made
-    assert (await hub_client.admin.patch(url, json={"name": "int"})).status_code == 400
-    assert (await hub_client.admin.delete(url)).status_code == 204
-    assert (await hub_client.admin.delete(url)).status_code == 404
-    assert (await hub_client.viewer.get(url)).status_code == 404
-    subject = (1, "job_type", made["pk"])
-    assert await hub_client.audited("job_types.update") == [subject] * 2
-    assert await hub_client.audited("job_types.destroy") == [subject]
-
-
-async def test_a_built_in_type_keeps_its_name_and_stays(hub_client: HubClient) -> None:
-    url = f"/v1/job-types/{(await type_named(hub_client, 'Map'))['pk']}"
-
-    gone = await hub_client.admin.delete(url)
-    renamed = await hub_client.admin.patch(url, json={"name": "Atlas"})
-    moved = await hub_client.admin.patch(url, json={"name": "Map", "cls": "fork.Map"})
-
-    assert (gone.status_code, gone.json()["code"]) == (409, "built_in")
-    assert (renamed.status_code, renamed.json()["code"]) == (409, "built_in")
-    assert (moved.status_code, moved.json()["cls"]) == (200, "fork.Map")
-
-
-@pytest.mark.parametrize("section", ["inputs", "parameters", "outputs"])
-async def test_a_type_stays_while_a_template_names_it(hub_client: HubClient, section: str) -> None:
-    made = await add_type(hub_client)
-    text = "Array<Colour>" if section != "outputs" else "Colour"
-    entry = '{"x":{"type":"%s"}}' if section == "outputs" else '{"x":{"types":["int","%s"]}}'
-    template = await hub_client.template()
-    await _store_text(hub_client, section, entry % text)
-
-    gone = await hub_client.admin.delete(f"/v1/job-types/{made['pk']}")
-    renamed = await hub_client.admin.patch(f"/v1/job-types/{made['pk']}", json={"name": "Shade"})
-
-    assert (gone.status_code, gone.json()["code"]) == (409, "job_type_in_use")
-    assert str(template["pk"]) in gone.json()["detail"]
-    assert (renamed.status_code, renamed.json()["code"]) == (409, "job_type_in_use")
-
-
-@pytest.mark.parametrize("text", ["ColourSpace", "BLOB<'Colour'>", "MyColour", "Colour2"])
-async def test_a_type_is_named_only_as_a_whole_word_outside_of_quotes(
-    hub_client: HubClient, text: str
-) -> None:
-    made = await add_type(hub_client)
-    await hub_client.template(description="Colour", labels={"Colour": "Colour"})
-    entry = '{"Colour":{"types":["%s"],"help":"Colour"}}'
-    await _store_text(hub_client, "inputs", entry % text)
-
-    assert (await hub_client.admin.delete(f"/v1/job-types/{made['pk']}")).status_code == 204
-
-
-async def _store_text(hub_client: HubClient, section: str, text: str) -> None:
-    """Let the only template name a type that the hub itself does not know, as imported ones may."""
-    async with hub_client.hub.engine.transaction() as transaction:
-        await transaction.fetch(f"UPDATE job_templates SET {section} = ?", (text,))
-
-
-# --- Templates: declare and show ------------------------------------------------------------------
+# --- Declare and show -----------------------------------------------------------------------------
 
 
 async def test_a_template_shows_what_was_declared(hub_client: HubClient) -> None:
@@ -307,6 +128,7 @@ async def test_versions_can_be_used_up(hub_client: HubClient) -> None:
         ({"parameters": {"x": {"type": "int", "default": 2**70}}}, "parameters.x"),
         ({"outputs": {"a/b": "int"}}, "outputs.a/b"),
         ({"timeout_s": 0}, "timeout_s"),
+        ({"silence_s": 11}, "silence_s"),
         ({"timeout_s": 10**30}, "timeout_s"),
         ({"max_tries": 0}, "max_tries"),
         ({"max_tries": 101}, "max_tries"),
@@ -402,7 +224,7 @@ async def test_active_templates_are_listed(hub_client: HubClient) -> None:
     assert [row["pk"] for row in every.json()] == [first["pk"], second["pk"]]
 
 
-# --- Templates: new versions ----------------------------------------------------------------------
+# --- New versions ---------------------------------------------------------------------------------
 
 
 async def test_a_patch_makes_the_next_version_and_takes_the_rest_over(
@@ -479,7 +301,7 @@ async def test_a_deleted_template_has_no_next_version(hub_client: HubClient) -> 
     assert (answer.status_code, answer.json()["code"]) == (409, "template_deleted")
 
 
-# --- Templates: deletion --------------------------------------------------------------------------
+# --- Deletion -------------------------------------------------------------------------------------
 
 
 async def test_deletion_is_a_mark_that_can_be_taken_back(hub_client: HubClient) -> None:

@@ -1,7 +1,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -97,9 +97,23 @@ def test_of_what_is_not_json_the_decoder_says_so(body: str) -> None:
 )
 def test_the_depth_of_a_large_body_is_soon_known(part: bytes) -> None:
     body = b"[" * 65 + b'"' * (part == b'\\"') + part * (MIB // len(part))
-    began_s = time.thread_time()
-    is_refused(body)
-    assert time.thread_time() - began_s < 0.15
+    # A walk that decides about every byte in Python takes hundreds of times as long as an empty
+    # one; measured in the same moment, for other programs share the processor.
+    assert quickest_s(lambda: is_refused(body)) < 30 * quickest_s(lambda: walk(body))
+
+
+def walk(body: bytes) -> None:
+    for _ in body:
+        pass
+
+
+def quickest_s(work: Callable[[], object]) -> float:
+    times_s = []
+    for _ in range(3):
+        began_s = time.thread_time()
+        work()
+        times_s.append(time.thread_time() - began_s)
+    return min(times_s)
 
 
 # --- Reception ------------------------------------------------------------------------------------
