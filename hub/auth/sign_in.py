@@ -21,6 +21,13 @@ log = logging.getLogger("hub.auth")
 AT_ONCE = 2
 WAITING_MAX = 32
 
+ACCOUNT_FAILURES = 10
+"""Failed sign-ins of one account that are free within a minute, wherever they come from."""
+
+ADDRESS_FAILURES = 100
+"""Those of one address, whatever the names: a fleet behind one router has one, and so do all
+programs on this machine. One bad script must not shut the others out."""
+
 ACCESS_A_SESSION = 50
 """Access tokens of one sign-in that live at once; one more ends the oldest."""
 
@@ -31,7 +38,8 @@ class SignIn:
     def __init__(self, engine: Engine, tokens: Tokens) -> None:
         self._engine = engine
         self._tokens = tokens
-        self._failures = Throttle()
+        self._by_account = Throttle(ACCOUNT_FAILURES)
+        self._by_address = Throttle(ADDRESS_FAILURES)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._inside = 0
 
@@ -44,21 +52,28 @@ class SignIn:
             BadCredentials: there is no active account with this name and password.
             TooManyTries: this name or address failed too often lately, or too many wait here.
         """
-        keys = (f"account {username}", f"address {neighbourhood(address)}")
-        self._refuse_floods(keys)
+        place = neighbourhood(address)
+        self._refuse_floods(username, place)
         async with self._turn():
-            self._refuse_floods(keys)  # those who stood in front may have used up the tries
+            # Those who stood in front may have used up the tries.
+            self._refuse_floods(username, place)
             try:
                 signed_in = await self._signed_in(username, password)
             except BadCredentials:
-                self._failures.failed(keys, clock.monotonic_s())
+                now_s = clock.monotonic_s()
+                self._by_account.failed(username, now_s)
+                self._by_address.failed(place, now_s)
                 log.info("sign_in.refused address=%s", address)
                 raise
-        self._failures.cleared(keys[0])
+        # The address keeps its failures: one known password must not buy tries at all others.
+        self._by_account.cleared(username)
         return signed_in
 
-    def _refuse_floods(self, keys: tuple[str, ...]) -> None:
-        wait_s = self._failures.wait_s(keys, clock.monotonic_s())
+    def _refuse_floods(self, username: str, place: str) -> None:
+        now_s = clock.monotonic_s()
+        wait_s = max(
+            self._by_account.wait_s(username, now_s), self._by_address.wait_s(place, now_s)
+        )
         if wait_s:
             raise TooManyTries(retry_after_s=wait_s)
 

@@ -1,7 +1,6 @@
 """How often things failed lately, by key, in bounded memory; it never asks for the time itself."""
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
 from math import ceil
 
 
@@ -17,7 +16,7 @@ class Throttle:
         keys_max: Most keys that are remembered.
     """
 
-    def __init__(self, limit: int = 10, window_s: float = 60.0, keys_max: int = 20_000) -> None:
+    def __init__(self, limit: int, window_s: float = 60.0, keys_max: int = 20_000) -> None:
         self._limit = limit
         self._window_s = window_s
         self._keys_max = keys_max
@@ -26,21 +25,17 @@ class Throttle:
     def __len__(self) -> int:
         return len(self._failures)
 
-    def wait_s(self, keys: Iterable[str], now_s: float) -> int:
-        """Return after how many whole seconds none of ``keys`` is refused; 0 is now."""
-        return max((self._wait_s(key, now_s) for key in keys), default=0)
-
-    def _wait_s(self, key: str, now_s: float) -> int:
+    def wait_s(self, key: str, now_s: float) -> int:
+        """Return after how many whole seconds ``key`` is not refused; 0 is now."""
         failures = self._failures.get(key)
         if failures is None or len(failures) < self._limit:
             return 0
         return max(0, ceil(failures[0] + self._window_s - now_s))
 
-    def failed(self, keys: Iterable[str], now_s: float) -> None:
-        """Count one failure for each of ``keys``."""
-        for key in keys:
-            self._failures.setdefault(key, deque(maxlen=self._limit)).append(now_s)
-            self._failures.move_to_end(key)
+    def failed(self, key: str, now_s: float) -> None:
+        """Count one failure of ``key``."""
+        self._failures.setdefault(key, deque(maxlen=self._limit)).append(now_s)
+        self._failures.move_to_end(key)
         self._drop_old(now_s)
 
     def cleared(self, key: str) -> None:

@@ -274,7 +274,7 @@ def named(username: str) -> dict[str, object]:
     return {"expressions": [{"type": "exact", "field": "username", "value": username}]}
 
 
-def test_a_flood_of_sign_ins_is_answered_with_429_and_hurts_nobody_who_is_signed_in(
+def test_a_flood_of_sign_ins_to_one_account_is_answered_with_429_and_hurts_nobody_else(
     find_home: FindHome,
 ) -> None:
     with find_home("flooded").running() as site:
@@ -290,3 +290,5 @@ def test_a_flood_of_sign_ins_is_answered_with_429_and_hurts_nobody_who_is_signed
         assert answers[-1].json()["code"] == "rate_limited"
         actions.listed(bystander, "nodes")
         assert bystander.verify(bystander.refresh(bystander.signed_in().refresh))
+        # It comes from the address of the flood.
+        assert bystander.verify(bystander.obtain().access)

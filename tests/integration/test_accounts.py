@@ -20,6 +20,7 @@ from hub.app import Hub, create_app
 from hub.auth import passwords
 from hub.auth.account_rules import blank
 from hub.auth.accounts import HUB, Accounts
+from hub.auth.sign_in import ACCOUNT_FAILURES, ADDRESS_FAILURES
 from hub.auth.tokens import Tokens
 from hub.errors import InvalidInput, TokenNotValid
 from hub.settings import load
@@ -341,7 +342,7 @@ async def test_tokens_end_when_their_time_is_over(
 async def test_after_ten_failures_an_account_waits_wherever_it_is_tried_from(
     world: World, later: Callable[[float], None]
 ) -> None:
-    for place in range(10):
+    for place in range(ACCOUNT_FAILURES):
         body = {"username": "ada", "password": "wrong"}
         answer = await world.caller(f"10.0.0.{place}").post("/v1/auth/obtain", json=body)
         assert answer.status_code == 401
@@ -353,17 +354,32 @@ async def test_after_ten_failures_an_account_waits_wherever_it_is_tried_from(
     assert (await world.obtain("ada")).status_code == 200
 
 
-async def test_after_ten_failures_an_address_waits_whatever_it_tries(world: World) -> None:
-    for number in range(10):
+async def test_one_bad_script_shuts_out_nobody_else_behind_its_address(world: World) -> None:
+    for _ in range(ACCOUNT_FAILURES):
+        assert (await world.obtain("ada", "wrong")).status_code == 401
+    for _ in range(ADDRESS_FAILURES):
+        assert code(await world.obtain("ada", "wrong")) == (429, "rate_limited")
+    assert (await world.obtain("vic")).status_code == 200
+
+
+async def test_after_a_hundred_failures_an_address_waits_whatever_it_tries(
+    world: World, later: Callable[[float], None]
+) -> None:
+    for number in range(ADDRESS_FAILURES - 1):
         assert (await world.obtain(f"nobody {number}")).status_code == 401
-    assert code(await world.obtain("ada")) == (429, "rate_limited")
+    assert (await world.obtain("vic")).status_code == 200  # which gives no tries back
+    assert (await world.obtain("one more")).status_code == 401
+    refused = await world.obtain("ada")
+    assert code(refused) == (429, "rate_limited")
     body = {"username": "ada", "password": PASSWORD}
     elsewhere = await world.caller("10.0.0.1").post("/v1/auth/obtain", json=body)
     assert elsewhere.status_code == 200
+    later(int(refused.headers["retry-after"]))
+    assert (await world.obtain("ada")).status_code == 200
 
 
 async def test_a_refused_try_costs_no_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in range(10):
+    for _ in range(ACCOUNT_FAILURES):
         await world.obtain("ada", "wrong")
 
     async def never(password_hash: str | None, password: str) -> bool:
