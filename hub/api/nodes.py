@@ -1,6 +1,6 @@
 """Nodes: the workers, each registered by an account."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Controller, Response, delete, get, patch, post, put
@@ -15,6 +15,7 @@ from hub.api.job_view import ENCODER, iso, maybe_iso
 from hub.api.jobs import AnyRequest
 from hub.api.lists import answer_list
 from hub.auth.guard import NodeOwners, actor_of
+from hub.auth.node_contacts import Contact
 from hub.errors import Forbidden, InvalidInput
 from hub.lifecycle.catalogue import NodeInUse, check_members, given, noted
 from hub.lifecycle.commands import Actor
@@ -28,6 +29,9 @@ REQUIRED = ("ip", "index", "cpu_mem")
 KIND = "node"
 MEMBERS = (*REQUIRED, "driver_version", "hardware_generation", "gpu_mem")
 TWIN = "The fields ip, index must make a unique set."
+
+Heard = Mapping[int, Contact]
+"""Node -> its last call, where one is remembered."""
 
 
 class NodesController(Controller):
@@ -46,8 +50,9 @@ class NodesController(Controller):
         """List nodes that match a filter."""
 
         async def encode(pks: Sequence[int]) -> list[bytes]:
+            heard = _heard(owners, pks)
             rows = await NODES.rows(desk.engine, pks)
-            return [ENCODER.encode(node) for node in await _shown(desk, owners, rows)]
+            return [ENCODER.encode(node) for node in await _shown(desk, heard, rows)]
 
         return await answer_list(request, desk, LISTED, encode)
 
@@ -56,7 +61,6 @@ class NodesController(Controller):
         self,
         request: AnyRequest,
         desk: NamedDependency[Desk],
-        owners: NamedDependency[NodeOwners],
     ) -> Response[NodeOut]:
         """Register a node for the account that calls."""
         actor = actor_of(request.scope)
@@ -68,7 +72,7 @@ class NodesController(Controller):
             )
         except (NotUnique, StillReferenced) as error:
             raise _refused(error, sent) from error
-        return Response(await _one(desk, owners, row), status_code=201)
+        return Response(await _one(desk, {}, row), status_code=201)
 
     @get("/ping", opt={"action": "nodes_ping"}, operation_id="nodes_ping")
     async def ping(self, request: AnyRequest) -> Response[bytes]:
@@ -86,8 +90,9 @@ class NodesController(Controller):
         owners: NamedDependency[NodeOwners],
     ) -> Response[NodeOut]:
         """Show a node."""
+        heard = _heard(owners, [pk])
         row = found(await NODES.get(desk.engine, pk), KIND, pk)
-        return Response(await _one(desk, owners, row))
+        return Response(await _one(desk, heard, row))
 
     @put("/{pk:int}", opt={"action": "nodes_update"}, operation_id="nodes_update")
     async def update(
@@ -98,7 +103,7 @@ class NodesController(Controller):
         owners: NamedDependency[NodeOwners],
     ) -> Response[NodeOut]:
         """Change a node; ip, index and cpu_mem must be there."""
-        return Response(await _one(desk, owners, await _change(request, desk, pk, REQUIRED)))
+        return Response(await _change(request, desk, owners, pk, REQUIRED))
 
     @patch("/{pk:int}", opt={"action": "nodes_partial_update"}, operation_id="nodes_partial_update")
     async def partial_update(
@@ -109,7 +114,7 @@ class NodesController(Controller):
         owners: NamedDependency[NodeOwners],
     ) -> Response[NodeOut]:
         """Change some of a node."""
-        return Response(await _one(desk, owners, await _change(request, desk, pk, ())))
+        return Response(await _change(request, desk, owners, pk, ()))
 
     @delete("/{pk:int}", opt={"action": "nodes_destroy"}, operation_id="nodes_destroy")
     async def destroy(
@@ -128,10 +133,14 @@ class NodesController(Controller):
         except StillReferenced as error:
             raise NodeInUse(f"jobs refer to node {pk}") from error
         owners.forget(pk)
+        owners.contacts.forget(pk)
 
 
-async def _change(request: AnyRequest, desk: Desk, pk: int, required: tuple[str, ...]) -> NodeRow:
+async def _change(
+    request: AnyRequest, desk: Desk, owners: NodeOwners, pk: int, required: tuple[str, ...]
+) -> NodeOut:
     actor = actor_of(request.scope)
+    heard = _heard(owners, [pk])
     await _check_may(actor, desk, pk)
     sent = await _sent(request, required)
     note = _unnoted if actor.node == pk else noted(actor, "nodes.update", "node")
@@ -139,7 +148,7 @@ async def _change(request: AnyRequest, desk: Desk, pk: int, required: tuple[str,
         row = await NODES.change(desk.engine, pk, sent, note, clock.wall_us())
     except (NotUnique, StillReferenced) as error:
         raise _refused(error, sent) from error
-    return found(row, KIND, pk)
+    return await _one(desk, heard, found(row, KIND, pk))
 
 
 def _unnoted(before: NodeRow | None, after: NodeRow | None) -> list[AuditEntry]:
@@ -168,19 +177,24 @@ def _refused(error: NotUnique | StillReferenced, sent: dict[str, Any]) -> Invali
     return InvalidInput("no such hardware generation", fields={"hardware_generation": [text]})
 
 
-async def _one(desk: Desk, owners: NodeOwners, row: NodeRow) -> NodeOut:
-    (node,) = await _shown(desk, owners, [row])
+def _heard(owners: NodeOwners, pks: Sequence[int]) -> Heard:
+    """Return what was heard of nodes; to be asked before their rows are read."""
+    return {pk: contact for pk in pks if (contact := owners.contacts.last(pk))}
+
+
+async def _one(desk: Desk, heard: Heard, row: NodeRow) -> NodeOut:
+    (node,) = await _shown(desk, heard, [row])
     return node
 
 
-async def _shown(desk: Desk, owners: NodeOwners, rows: list[NodeRow]) -> list[NodeOut]:
+async def _shown(desk: Desk, heard: Heard, rows: list[NodeRow]) -> list[NodeOut]:
     working = await current_jobs(desk.engine, [row.pk for row in rows])
-    return [out(row, working.get(row.pk), owners.heard_ago_us(row.pk)) for row in rows]
+    return [out(row, working.get(row.pk), heard.get(row.pk)) for row in rows]
 
 
-def out(row: NodeRow, current_job: int | None, heard_ago_us: int | None) -> NodeOut:
+def out(row: NodeRow, current_job: int | None, contact: Contact | None) -> NodeOut:
     """Return a node as ``/v1`` shows it; what was heard of it may not be stored yet."""
-    heard_us = None if heard_ago_us is None else clock.wall_us() - heard_ago_us
+    seen_us = contact.shown_us(row.last_seen_us) if contact else row.last_seen_us
     return NodeOut(
         pk=row.pk,
         ip=row.ip,
@@ -189,7 +203,7 @@ def out(row: NodeRow, current_job: int | None, heard_ago_us: int | None) -> Node
         hardware_generation=row.hardware_generation,
         gpu_mem=row.gpu_mem,
         cpu_mem=row.cpu_mem,
-        last_seen=maybe_iso(heard_us or row.last_seen_us),
+        last_seen=maybe_iso(seen_us),
         current_job=current_job,
         owner=row.owner,
         creation_time=iso(row.created_us),

@@ -4,12 +4,12 @@ It is one ASGI layer and not a Litestar guard: synchronous guards there go throu
 and asynchronous ones copy the handler on every request.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from hub import clock
 from hub.auth.identity import ANONYMOUS, Identity
+from hub.auth.node_contacts import NodeContacts
 from hub.auth.permissions import PERMISSIONS, Permission
 from hub.auth.shared_nodes import SharedNodes
 from hub.auth.tokens import Tokens
@@ -34,7 +34,7 @@ class NodeOwners:
     """Which account registered which node; an answer is believed for ``TRUST_S`` seconds.
 
     ``polled`` are the nodes that asked for work since a chore looked last, ``shared`` knows who
-    speaks for each.
+    speaks for each, ``contacts`` when each called.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -42,7 +42,7 @@ class NodeOwners:
         self._known: dict[int, tuple[float, int]] = {}
         self.polled: set[int] = set()
         self.shared = SharedNodes()
-        self._heard_s: dict[int, float] = {}
+        self.contacts = NodeContacts()
 
     async def owner(self, node: int) -> int | None:
         """Return the account that registered ``node``, ``None`` when there is no such node."""
@@ -59,26 +59,6 @@ class NodeOwners:
     def forget(self, node: int) -> None:
         """Look ``node`` up again: it was changed or removed."""
         self._known.pop(node, None)
-        self._heard_s.pop(node, None)
-
-    def heard(self, node: int) -> None:
-        """Remember that ``node`` called just now; a chore stores it."""
-        self._heard_s[node] = clock.monotonic_s()
-
-    def heard_ago_us(self, node: int) -> int | None:
-        """Return how many microseconds ago ``node`` called, ``None`` if that is stored already."""
-        at_s = self._heard_s.get(node)
-        return None if at_s is None else _ago_us(at_s)
-
-    @asynccontextmanager
-    async def handed_over(self) -> AsyncIterator[dict[int, int]]:
-        """Give away who called how many microseconds ago; all stays if the block does not end."""
-        heard, self._heard_s = self._heard_s, {}
-        try:
-            yield {node: _ago_us(at_s) for node, at_s in heard.items()}
-        except BaseException:
-            self._heard_s = heard | self._heard_s
-            raise
 
 
 class Guard:
@@ -159,12 +139,8 @@ class Guard:
             raise BadNodeId(f"Bad Node-Id header {text!r}: no such node")
         if owner != identity.account:
             raise NodeNotYours
-        self._owners.heard(int(text))
+        self._owners.contacts.heard(int(text))
         return int(text)
-
-
-def _ago_us(at_s: float) -> int:
-    return round((clock.monotonic_s() - at_s) * 1_000_000)
 
 
 def _permit(permission: Permission, identity: Identity) -> None:

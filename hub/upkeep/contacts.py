@@ -1,5 +1,7 @@
 """Stores when nodes were last heard of: reads never write, so contacts wait in memory for this."""
 
+from collections.abc import Mapping
+
 from hub import clock
 from hub.auth.guard import NodeOwners
 from hub.lifecycle.ledger import Ledger
@@ -21,6 +23,9 @@ class Contacts:
         Raises:
             StorageError: the database did not take them.
         """
-        async with self._owners.handed_over() as heard:
-            await nodes.seen(self._engine, heard, clock.wall_us())
+
+        async def write(ago_us: Mapping[int, int]) -> dict[int, int]:
+            return await nodes.seen(self._engine, ago_us, clock.wall_us())
+
+        await self._owners.contacts.store(write)
         await self._ledger.flush_contacts()

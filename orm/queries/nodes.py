@@ -30,7 +30,9 @@ _WORKING = "AND status IN ('RUNNING', 'CANCELED') GROUP BY node"
 
 SEEN_AT_ONCE = 500
 LOCK = "SELECT pk FROM nodes WHERE pk IN ({marks}) ORDER BY pk"
-SEEN = "UPDATE nodes SET last_seen_us = {now} - CASE pk {cases}END WHERE pk IN ({marks})"
+SEEN = """
+UPDATE nodes SET last_seen_us = {now} - CASE pk {cases}END WHERE pk IN ({marks})
+RETURNING pk, last_seen_us"""
 
 
 async def owner(engine: Engine, pk: int) -> int | None:
@@ -47,14 +49,18 @@ async def current_jobs(engine: Engine, pks: list[int]) -> dict[int, int]:
     return dict(await engine.fetch(sql, tuple(pks)))
 
 
-async def seen(engine: Engine, ago_us: Mapping[int, int], wall_us: int) -> None:
+async def seen(engine: Engine, ago_us: Mapping[int, int], wall_us: int) -> dict[int, int]:
     """Store when nodes were last heard of, by the database's clock where it has one.
 
     Args:
         engine: The database.
         ago_us: Node -> how many microseconds ago; one statement stores many.
         wall_us: The hub's clock.
+
+    Returns:
+        Node -> the time that was stored; nodes that are not there are left out.
     """
+    stored: dict[int, int] = {}
     pks = sorted(ago_us)
     now, now_us = ("?", (wall_us,)) if engine.kind == "sqlite" else (NOW, ())
     for first in range(0, len(pks), SEEN_AT_ONCE):
@@ -67,4 +73,5 @@ async def seen(engine: Engine, ago_us: Mapping[int, int], wall_us: int) -> None:
             await transaction.fetch(
                 LOCK.format(marks=marks(len(some))) + transaction.row_lock, some
             )
-            await transaction.fetch(sql, (*now_us, *values, *some))
+            stored.update(await transaction.fetch(sql, (*now_us, *values, *some)))
+    return stored

@@ -9,8 +9,10 @@ from hub.auth.shared_nodes import SharedNodes
 from hub.auth.tokens import digest
 from hub.lifecycle import commands as c
 from hub.upkeep.alarms import Alarms
+from hub.upkeep.contacts import Contacts
 from orm.errors import DatabaseAway
-from orm.queries import audit
+from orm.queries import audit, nodes
+from orm.queries.shelf import Shelf
 from orm.tables import Token
 from tests.integration.conftest import HubClient, Json, as_node, fields_of, filtered
 
@@ -266,6 +268,56 @@ async def test_a_call_of_the_node_is_seen_at_once(hub_client: HubClient) -> None
 
     assert (answer.status_code, answer.content) == (200, b"")
     assert (await hub_client.user.get("/v1/nodes/1")).json()["last_seen"] is not None
+
+
+async def last_seen(hub_client: HubClient, pk: int) -> str:
+    """Return what the node and the list say of it, which is the same."""
+    one = (await hub_client.user.get(f"/v1/nodes/{pk}")).json()["last_seen"]
+    listed = await hub_client.user.post("/v1/nodes/list", json=filtered("pk", pk))
+    assert [node["last_seen"] for node in listed.json()] == [one]
+    return str(one)
+
+
+async def test_last_seen_stays_the_same_until_the_node_calls_again(
+    hub_client: HubClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, hub = await hub_client.node(), hub_client.hub
+    contacts = Contacts(hub.engine, hub.owners, hub.ledger)
+    store, reads = nodes.seen, []
+
+    async def storing(*args: Any) -> Any:
+        reads.append(await last_seen(hub_client, node["pk"]))
+        return await store(*args)
+
+    monkeypatch.setattr(nodes, "seen", storing)
+    before = None
+    for _ in range(3):
+        await hub_client.user.get("/v1/nodes/ping", headers=as_node(node))
+        first = await last_seen(hub_client, node["pk"])
+        assert before is None or before < first
+        reads.clear()
+        await contacts.flush()
+        reads.append(await last_seen(hub_client, node["pk"]))
+        assert len(reads) > 1
+        assert set(reads) == {first}
+        before = first
+
+
+async def test_last_seen_does_not_go_back_when_it_is_stored_during_a_look(
+    hub_client: HubClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, hub = await hub_client.node(), hub_client.hub
+    await hub_client.user.get("/v1/nodes/ping", headers=as_node(node))
+    first = await last_seen(hub_client, node["pk"])
+    contacts, look = Contacts(hub.engine, hub.owners, hub.ledger), Shelf.rows
+
+    async def slow(*args: Any) -> Any:
+        rows = await look(*args)
+        await contacts.flush()
+        return rows
+
+    monkeypatch.setattr(Shelf, "rows", slow)
+    assert await last_seen(hub_client, node["pk"]) == first
 
 
 async def test_ping_takes_a_node_or_an_administrator(hub_client: HubClient) -> None:

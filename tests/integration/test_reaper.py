@@ -184,7 +184,7 @@ async def test_any_call_of_a_node_keeps_its_job(world: World) -> None:
     job = await world.running()
     for _ in range(3):
         await world.pass_by(DOUBT_S - 1)
-        world.hub.owners.heard(1)
+        world.hub.owners.contacts.heard(1)
         await world.reaper.sweep()
     assert (await world.story(job))[-1] == "start"
     assert await world.left_s(job) > 0
@@ -193,7 +193,7 @@ async def test_any_call_of_a_node_keeps_its_job(world: World) -> None:
 async def test_an_extended_lease_is_not_looked_at_again_until_it_runs_out(world: World) -> None:
     job = await world.running()
     await world.pass_by(DOUBT_S)
-    world.hub.owners.heard(1)
+    world.hub.owners.contacts.heard(1)
     assert await world.reaper.sweep() == 1
     assert DOUBT_S - await world.left_s(job) < 20
     await world.pass_by(2)
@@ -207,7 +207,7 @@ async def test_leases_that_are_extended_make_room_for_the_others(
     held = [await world.running(node) for node in (1, 2, 3, 4, 5)]
     await world.pass_by(DOUBT_S)
     for node in (1, 2, 3, 4):
-        world.hub.owners.heard(node)
+        world.hub.owners.contacts.heard(node)
     for _ in range(3):
         await world.reaper.sweep()
         await world.pass_by(2)
@@ -237,7 +237,7 @@ async def test_a_doubted_node_that_pings_is_trusted_again_at_the_next_look(world
 
 
 async def test_contacts_are_stored_by_the_clock_that_decides(world: World) -> None:
-    world.hub.owners.heard(1)
+    world.hub.owners.contacts.heard(1)
     await nodes.seen(world.hub.engine, {2: 60 * S}, clock.wall_us())
     await world.pass_by(0)
     await world.reaper.sweep()
@@ -370,7 +370,7 @@ async def test_a_clock_that_is_set_moves_leases_and_makes_nobody_suspect(
     world: World, jump_s: int
 ) -> None:
     job = await world.running()
-    world.hub.owners.heard(1)
+    world.hub.owners.contacts.heard(1)
     await world.pass_by(2)
     await world.reaper.sweep()
     left_s = await world.left_s(job)
@@ -425,7 +425,7 @@ async def test_who_was_heard_of_is_not_forgotten_while_the_database_is_away(
 ) -> None:
     job = await world.running()
     await world.pass_by(DOUBT_S)
-    world.hub.owners.heard(1)
+    world.hub.owners.contacts.heard(1)
 
     async def away(*_: object) -> None:
         raise DatabaseAway("gone")
@@ -434,7 +434,9 @@ async def test_who_was_heard_of_is_not_forgotten_while_the_database_is_away(
         patched.setattr(nodes, "seen", away)
         with pytest.raises(DatabaseAway):
             await world.reaper.sweep()
-    assert world.hub.owners.heard_ago_us(1) is not None
+    contact = world.hub.owners.contacts.last(1)
+    assert contact is not None
+    assert contact.stored_us is None
     await world.reaper.sweep()
     assert (await world.story(job))[-1] == "start"
 
