@@ -116,7 +116,7 @@ class Forbidden(HubError):
 
 
 class NodeNotYours(HubError):
-    """The Node-Id header names a node that another account registered."""
+    """The Node-Id header names a node of another account."""
 
     kind = Kind.FORBIDDEN
     code = "node_not_yours"

@@ -32,7 +32,7 @@ from hub.wire.imports import ContractForm, GraphForm, NativeForm, TemplateForm
 from hub.wire.jobs import CreateJobIn, DownloadIn, FinishIn, JobIn, RequeueIn, StartIn
 from hub.wire.licences import LICENCE_TEXTS, LicenceIn, TermsChange
 from hub.wire.named_classes import CLASS_TEXTS, NamedClassIn
-from hub.wire.nodes import HARDWARE_TEXTS, NODE_TEXTS, HardwareIn, NodeIn
+from hub.wire.nodes import HARDWARE_TEXTS, NODE_TEXTS, HardwareIn, NodeChange, NodeIn
 from hub.wire.templates import TEMPLATE_TEXTS, NotificationOverride, TemplateChange, TemplateIn
 from orm.filters.spec import FilterSpec
 
@@ -70,8 +70,8 @@ REQUESTS: dict[str, Body | None] = {
     "users_partial_update": Body(UserPatchIn),
     "nodes_list": FILTER,
     "nodes_create": Body(NodeIn, NODE_MEMBERS),
-    "nodes_update": Body(NodeIn, NODE_MEMBERS),
-    "nodes_partial_update": Body(NodeIn),
+    "nodes_update": Body(NodeChange, NODE_MEMBERS),
+    "nodes_partial_update": Body(NodeChange),
     "hardware_list": FILTER,
     "hardware_create": Body(HardwareIn, HARDWARE_MEMBERS),
     "hardware_update": Body(HardwareIn, HARDWARE_MEMBERS),
@@ -134,6 +134,7 @@ REQUESTS: dict[str, Body | None] = {
 
 TEXTS = (
     (NodeIn, NODE_TEXTS),
+    (NodeChange, NODE_TEXTS),
     (HardwareIn, HARDWARE_TEXTS),
     (CudaIn, CUDA_TEXTS),
     (FrameworkIn, FRAMEWORK_TEXTS),
@@ -182,6 +183,8 @@ REFUSALS: dict[int, frozenset[str]] = {
             "job_contracts_update",
             "job_contracts_partial_update",
             "job_contracts_destroy",
+            "nodes_update",
+            "nodes_partial_update",
             "nodes_destroy",
             "hardware_destroy",
             "cuda_destroy",

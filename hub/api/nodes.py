@@ -14,20 +14,22 @@ from hub.api.found import found
 from hub.api.job_view import ENCODER, iso, maybe_iso
 from hub.api.jobs import AnyRequest
 from hub.api.lists import answer_list
+from hub.auth import node_handover
+from hub.auth.accounts import Accounts
 from hub.auth.guard import NodeOwners, actor_of
 from hub.auth.node_contacts import Contact
 from hub.errors import Forbidden, InvalidInput
 from hub.lifecycle.catalogue import NodeInUse, check_members, given, noted
 from hub.lifecycle.commands import Actor
-from hub.wire.nodes import NODE_TEXTS, NodeIn, NodeOut
+from hub.wire.nodes import NODE_TEXTS, NodeChange, NodeIn, NodeOut
 from orm.errors import NotUnique, StillReferenced
 from orm.filters.fields import NODES as LISTED
 from orm.queries.nodes import NODES, NodeRow, current_jobs
+from orm.queries.shelf import Note
 from orm.rows import AuditEntry
 
 REQUIRED = ("ip", "index", "cpu_mem")
 KIND = "node"
-MEMBERS = (*REQUIRED, "driver_version", "hardware_generation", "gpu_mem")
 TWIN = "The fields ip, index must make a unique set."
 
 Heard = Mapping[int, Contact]
@@ -64,7 +66,7 @@ class NodesController(Controller):
     ) -> Response[NodeOut]:
         """Register a node for the account that calls."""
         actor = actor_of(request.scope)
-        sent = await _sent(request, REQUIRED)
+        sent = await _sent(request, NodeIn, REQUIRED)
         columns = {**sent, "owner": actor.account, "created_us": clock.wall_us()}
         try:
             row = await NODES.add(
@@ -101,9 +103,10 @@ class NodesController(Controller):
         pk: FromPath[int],
         desk: NamedDependency[Desk],
         owners: NamedDependency[NodeOwners],
+        accounts: NamedDependency[Accounts],
     ) -> Response[NodeOut]:
         """Change a node; ip, index and cpu_mem must be there."""
-        return Response(await _change(request, desk, owners, pk, REQUIRED))
+        return Response(await _change(request, desk, owners, accounts, pk, REQUIRED))
 
     @patch("/{pk:int}", opt={"action": "nodes_partial_update"}, operation_id="nodes_partial_update")
     async def partial_update(
@@ -112,9 +115,10 @@ class NodesController(Controller):
         pk: FromPath[int],
         desk: NamedDependency[Desk],
         owners: NamedDependency[NodeOwners],
+        accounts: NamedDependency[Accounts],
     ) -> Response[NodeOut]:
-        """Change some of a node."""
-        return Response(await _change(request, desk, owners, pk, ()))
+        """Change some of a node; with ``owner`` an administrator gives it to another account."""
+        return Response(await _change(request, desk, owners, accounts, pk, ()))
 
     @delete("/{pk:int}", opt={"action": "nodes_destroy"}, operation_id="nodes_destroy")
     async def destroy(
@@ -131,30 +135,51 @@ class NodesController(Controller):
             note = noted(actor, "nodes.destroy", "node")
             await NODES.remove(desk.engine, pk, note, clock.wall_us())
         except StillReferenced as error:
-            raise NodeInUse(f"jobs refer to node {pk}") from error
+            raise NodeInUse(
+                f"jobs refer to node {pk}: give it to another account instead"
+            ) from error
         owners.forget(pk)
         owners.contacts.forget(pk)
 
 
 async def _change(
-    request: AnyRequest, desk: Desk, owners: NodeOwners, pk: int, required: tuple[str, ...]
+    request: AnyRequest,
+    desk: Desk,
+    owners: NodeOwners,
+    accounts: Accounts,
+    pk: int,
+    required: tuple[str, ...],
 ) -> NodeOut:
     actor = actor_of(request.scope)
     heard = _heard(owners, [pk])
     await _check_may(actor, desk, pk)
-    sent = await _sent(request, required)
-    note = _unnoted if actor.node == pk else noted(actor, "nodes.update", "node")
+    sent = await _sent(request, NodeChange, required)
+    if "owner" in sent:
+        sent["owner"] = await node_handover.taker(actor, accounts, sent["owner"])
+    check = node_handover.checked(desk.engine, actor)
     try:
-        row = await NODES.change(desk.engine, pk, sent, note, clock.wall_us())
+        row = await NODES.change(
+            desk.engine, pk, sent, _note(actor, pk), clock.wall_us(), check=check
+        )
     except (NotUnique, StillReferenced) as error:
         raise _refused(error, sent) from error
+    finally:
+        owners.forget(pk)  # even if the outcome is unknown
     return await _one(desk, heard, found(row, KIND, pk))
 
 
-def _unnoted(before: NodeRow | None, after: NodeRow | None) -> list[AuditEntry]:
-    """Write nothing down: every worker tells of itself when it starts, which is no privilege."""
-    del before, after
-    return []
+def _note(actor: Actor, pk: int) -> Note[NodeRow]:
+    """Return what writes a change down, a change of hands under a name of its own.
+
+    What a node tells of itself is not: every worker does so when it starts.
+    """
+
+    def note(before: NodeRow | None, after: NodeRow | None) -> Sequence[AuditEntry]:
+        if before and after and before.owner != after.owner:
+            return noted(actor, "nodes.hand_over", KIND)(before, after)
+        return [] if actor.node == pk else noted(actor, "nodes.update", KIND)(before, after)
+
+    return note
 
 
 async def _check_may(actor: Actor, desk: Desk, pk: int) -> None:
@@ -164,8 +189,10 @@ async def _check_may(actor: Actor, desk: Desk, pk: int) -> None:
     found(await NODES.get(desk.engine, pk), KIND, pk)
 
 
-async def _sent(request: AnyRequest, required: tuple[str, ...]) -> dict[str, Any]:
-    sent = given(await bodies.read(request, NodeIn), MEMBERS)
+async def _sent(
+    request: AnyRequest, kind: type[NodeIn], required: tuple[str, ...]
+) -> dict[str, Any]:
+    sent = given(await bodies.read(request, kind), kind.__struct_fields__)
     check_members(sent, NODE_TEXTS, required)
     return sent
 

@@ -30,8 +30,14 @@ TRUST_S = 4.0
 REMEMBERED_MAX = 10_000
 
 
+NOT_YOURS = (
+    "node {0} belongs to another account: register one with another ip or index, or have an"
+    " administrator send PATCH /v1/nodes/{0} with your name as owner"
+)
+
+
 class NodeOwners:
-    """Which account registered which node; an answer is believed for ``TRUST_S`` seconds.
+    """Which account each node belongs to; an answer is believed for ``TRUST_S`` seconds.
 
     ``polled`` are the nodes that asked for work since a chore looked last, ``shared`` knows who
     speaks for each, ``contacts`` when each called.
@@ -40,24 +46,27 @@ class NodeOwners:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: dict[int, tuple[float, int]] = {}
+        self._forgotten = 0
         self.polled: set[int] = set()
         self.shared = SharedNodes()
         self.contacts = NodeContacts()
 
     async def owner(self, node: int) -> int | None:
-        """Return the account that registered ``node``, ``None`` when there is no such node."""
+        """Return the account that ``node`` belongs to, ``None`` when there is no such node."""
         found = self._known.get(node)
         if found is not None and found[0] > clock.monotonic_s():
             return found[1]
+        forgotten = self._forgotten
         owner = await nodes.owner(self._engine, node)
         if len(self._known) >= REMEMBERED_MAX:
             self._known.clear()
-        if owner is not None:
+        if owner is not None and forgotten == self._forgotten:  # else it may be out of date already
             self._known[node] = (clock.monotonic_s() + TRUST_S, owner)
         return owner
 
     def forget(self, node: int) -> None:
-        """Look ``node`` up again: it was changed or removed."""
+        """Look ``node`` up again: it was given away or removed."""
+        self._forgotten += 1
         self._known.pop(node, None)
 
 
@@ -138,7 +147,7 @@ class Guard:
         if owner is None:
             raise BadNodeId(f"Bad Node-Id header {text!r}: no such node")
         if owner != identity.account:
-            raise NodeNotYours
+            raise NodeNotYours(NOT_YOURS.format(text))
         self._owners.contacts.heard(int(text))
         return int(text)
 

@@ -23,6 +23,12 @@ class NodeInUse(Conflict):
     code = "node_in_use"
 
 
+class NodeHoldsJob(Conflict):
+    """This node holds a job, or may come back to one: no other account can have it now."""
+
+    code = "node_holds_job"
+
+
 class HardwareInUse(Conflict):
     """Nodes have this hardware generation, or docker images need it."""
 

@@ -28,6 +28,16 @@ class NodeIn(msgspec.Struct, frozen=True):
     cpu_mem: Memory | UnsetType = UNSET
 
 
+class NodeChange(NodeIn, frozen=True):
+    """What may be changed of a node.
+
+    ``owner`` is the name or the number of the account that gets it, for administrators; the number
+    that the node shows changes nothing.
+    """
+
+    owner: str | Whole | UnsetType = UNSET
+
+
 class NodeOut(msgspec.Struct, frozen=True):
     """A node: the members of the UFDL API, then the hub's own. Memory is in bytes."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from orm.engine import Engine
 from orm.queries import slots
+from orm.queries.accounts import Source
 from orm.queries.batch import marks
 from orm.queries.batch_postgres import NOW
 from orm.queries.shelf import KeptRow, Shelf
@@ -28,6 +29,11 @@ NODES = Shelf(Node, NodeRow, used_by="SELECT 1 FROM jobs WHERE node = ? LIMIT 1"
 
 _WORKING = "AND status IN ('RUNNING', 'CANCELED') GROUP BY node"
 
+_HELD = "AND status IN ('ACQUIRED', 'RUNNING')"
+_MAY_RETURN = """
+SELECT pk FROM jobs WHERE status = 'QUEUED' AND deleted_us IS NULL AND lost_run IS NOT NULL
+AND (former_nodes = ? OR former_nodes LIKE ?)"""
+
 SEEN_AT_ONCE = 500
 LOCK = "SELECT pk FROM nodes WHERE pk IN ({marks}) ORDER BY pk"
 SEEN = """
@@ -36,7 +42,7 @@ RETURNING pk, last_seen_us"""
 
 
 async def owner(engine: Engine, pk: int) -> int | None:
-    """Return the account that registered node ``pk``."""
+    """Return the account that node ``pk`` belongs to."""
     rows = await engine.fetch("SELECT owner FROM nodes WHERE pk = ?", (pk,))
     return int(rows[0][0]) if rows else None
 
@@ -47,6 +53,16 @@ async def current_jobs(engine: Engine, pks: list[int]) -> dict[int, int]:
         return {}
     sql = slots.of_nodes(engine.kind, "node, min(pk)", len(pks), more=_WORKING)
     return dict(await engine.fetch(sql, tuple(pks)))
+
+
+async def unfinished_job(source: Source, kind: str, pk: int) -> int | None:
+    """Return a job that node ``pk`` holds, or whose lost run it may go on with; ``None``: neither.
+
+    In one statement: a job may go from one to the other in between.
+    """
+    sql = f"{slots.of_nodes(kind, 'pk', 1, more=_HELD)} UNION ALL {_MAY_RETURN} LIMIT 1"
+    rows = await source.fetch(sql, (pk, str(pk), f"%,{pk}"))
+    return int(rows[0][0]) if rows else None
 
 
 async def seen(engine: Engine, ago_us: Mapping[int, int], wall_us: int) -> dict[int, int]:

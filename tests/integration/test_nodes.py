@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
+from hub.auth.accounts import HUB
 from hub.auth.shared_nodes import SharedNodes
 from hub.auth.tokens import digest
 from hub.lifecycle import commands as c
@@ -13,7 +15,7 @@ from hub.upkeep.contacts import Contacts
 from orm.errors import DatabaseAway
 from orm.queries import audit, nodes
 from orm.queries.shelf import Shelf
-from orm.tables import Token
+from orm.tables import Token, User
 from tests.integration.conftest import HubClient, Json, as_node, fields_of, filtered
 
 UNKNOWN_NODE = 4242
@@ -328,6 +330,167 @@ async def test_ping_takes_a_node_or_an_administrator(hub_client: HubClient) -> N
 @pytest.mark.parametrize("pk", [0, UNKNOWN_NODE, 2**63, 10**30, "one"])
 async def test_a_node_that_is_not_there_is_404(hub_client: HubClient, pk: int | str) -> None:
     assert (await hub_client.user.get(f"/v1/nodes/{pk}")).status_code == 404
+
+
+# --- Another account for a node -------------------------------------------------------------------
+
+URI = 3
+
+
+async def may_call(hub_client: HubClient, node: Json) -> tuple[bool, bool]:
+    """Whether the plain user and the other one may call as ``node``; who may not is told why."""
+    answers = [
+        await caller.get("/v1/nodes/ping", headers=as_node(node))
+        for caller in (hub_client.user, hub_client.other)
+    ]
+    for answer in answers:
+        if not answer.is_success:
+            assert (answer.status_code, answer.json()["code"]) == (403, "node_not_yours")
+            assert f"PATCH /v1/nodes/{node['pk']}" in answer.json()["detail"]
+    return answers[0].is_success, answers[1].is_success
+
+
+async def give(hub_client: HubClient, node: Json, owner: Any, **members: Any) -> httpx.Response:
+    path = f"/v1/nodes/{node['pk']}"
+    return await hub_client.admin.patch(path, json={"owner": owner} | members)
+
+
+async def test_an_administrator_gives_a_node_to_another_account_at_once(
+    hub_client: HubClient,
+) -> None:
+    node = await hub_client.node()
+    assert await may_call(hub_client, node) == (True, False)
+
+    answer = await give(hub_client, node, "uri", cpu_mem=7)
+
+    assert answer.status_code == 200, answer.text
+    seen = answer.json()["last_seen"]
+    assert answer.json() == node | {"owner": URI, "cpu_mem": 7, "last_seen": seen}
+    assert await may_call(hub_client, node) == (False, True)
+    assert await hub_client.audited("nodes.hand_over") == [(1, "node", 1)]
+    assert await hub_client.audited("nodes.update") == []
+    (row,) = [
+        row
+        for row in (await hub_client.admin.get("/v1/audit")).json()["items"]
+        if row["action"] == "nodes.hand_over"
+    ]
+    assert ('"owner":2' in row["before"], '"owner":3' in row["after"]) == (True, True)
+
+
+async def test_a_node_as_it_is_shown_can_be_sent_back(hub_client: HubClient) -> None:
+    node = await hub_client.node()
+    await run_a_job(hub_client, node)
+    path = f"/v1/nodes/{node['pk']}"
+
+    own = await hub_client.user.put(path, json=node | {"cpu_mem": 7}, headers=as_node(node))
+    admins = await hub_client.admin.put(path, json=node | {"cpu_mem": 8})
+
+    assert (own.status_code, admins.status_code) == (200, 200)
+    assert (admins.json()["cpu_mem"], admins.json()["owner"]) == (8, 2)
+    assert await hub_client.audited("nodes.hand_over") == []
+
+
+async def test_a_node_that_administers_is_noted_when_it_gives_itself_away(
+    hub_client: HubClient,
+) -> None:
+    node = await hub_client.node(hub_client.admin)
+
+    answer = await hub_client.admin.patch(
+        f"/v1/nodes/{node['pk']}", json={"owner": URI}, headers=as_node(node)
+    )
+
+    assert (answer.status_code, answer.json()["owner"]) == (200, URI)
+    assert await hub_client.audited("nodes.hand_over") == [(1, "node", 1)]
+
+
+@pytest.mark.parametrize("owner", ["uri", "uma", "nobody", URI, 4242])
+async def test_nobody_else_gives_a_node_away(hub_client: HubClient, owner: str | int) -> None:
+    node = await hub_client.node()
+
+    answer = await hub_client.user.patch(
+        f"/v1/nodes/{node['pk']}", json={"owner": owner, "cpu_mem": 7}, headers=as_node(node)
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert (await hub_client.user.get("/v1/nodes/1")).json()["cpu_mem"] == 1
+    assert await may_call(hub_client, node) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "owner", ["nobody", "vic", "gone", "", "7", "x" * 200, "a\0b", 4242, 0, -1, 2**63, True, None]
+)
+async def test_a_node_goes_only_to_an_account_that_may_have_nodes(
+    hub_client: HubClient, owner: Any
+) -> None:
+    await User.insert(
+        User(username="gone", password_hash="x", role="user", joined_us=1, disabled_us=1)
+    )
+    node = await hub_client.node()
+
+    answer = await give(hub_client, node, owner, cpu_mem=7)
+
+    assert answer.status_code == 400, answer.text
+    assert list(fields_of(answer)) == ["owner"]
+    assert (await hub_client.user.get("/v1/nodes/1")).json() == node
+
+
+async def test_a_node_is_not_given_away_while_it_has_a_job(hub_client: HubClient) -> None:
+    node = await hub_client.node()
+    job = await run_a_job(hub_client, node)
+
+    refused = await give(hub_client, node, "uri")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "node_holds_job")
+    assert f"job {job['pk']}:" in refused.json()["detail"]
+    assert await may_call(hub_client, node) == (True, False)
+    assert (await hub_client.admin.delete(f"/v1/jobs/{job['pk']}/abort")).status_code == 200
+    assert (await give(hub_client, node, "uri")).status_code == 200
+    assert await may_call(hub_client, node) == (False, True)
+
+
+async def test_a_node_that_may_come_back_to_a_lost_run_is_not_given_away(
+    hub_client: HubClient,
+) -> None:
+    node = await hub_client.node()
+    job = await run_a_job(hub_client, node)
+    engine, ledger = hub_client.hub.engine, hub_client.hub.ledger
+    silent = "UPDATE jobs SET lease_expires_us = 1, last_contact_us = 1 WHERE pk = ? RETURNING pk"
+    for _ in ("suspect", "lost"):
+        await engine.fetch(silent, (job["pk"],))
+        await ledger.execute(c.Expire(actor=HUB, job=job["pk"], attempt=1, seen_us=1))
+    shown = (await hub_client.user.get(f"/v1/jobs/{job['pk']}")).json()
+    assert (shown["status"], shown["node"]) == ("QUEUED", None)
+
+    refused = await give(hub_client, node, "uri")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "node_holds_job")
+    assert (await hub_client.admin.delete(f"/v1/jobs/{job['pk']}/abort")).status_code == 200
+    assert (await give(hub_client, node, "uri")).status_code == 200
+
+
+async def test_who_had_a_node_is_not_believed_from_a_look_that_is_out_of_date(
+    hub_client: HubClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, look = await hub_client.node(), nodes.owner
+
+    async def slow(*args: Any) -> Any:
+        owner = await look(*args)
+        monkeypatch.setattr(nodes, "owner", look)
+        assert (await give(hub_client, node, "uri")).status_code == 200
+        return owner
+
+    monkeypatch.setattr(nodes, "owner", slow)
+    await hub_client.user.get("/v1/nodes/ping", headers=as_node(node))
+    assert await may_call(hub_client, node) == (False, True)
+
+
+async def test_a_node_that_jobs_refer_to_tells_what_can_be_done(hub_client: HubClient) -> None:
+    node = await hub_client.node()
+    await run_a_job(hub_client, node)
+
+    refused = await hub_client.admin.delete(f"/v1/nodes/{node['pk']}")
+
+    assert "another account" in refused.json()["detail"]
 
 
 # --- Hardware -------------------------------------------------------------------------------------
