@@ -17,10 +17,11 @@ from hub.api.job_view import ENCODER, iso, maybe_iso
 from hub.api.jobs import AnyRequest
 from hub.api.lists import answer_list
 from hub.auth.guard import actor_of
-from hub.errors import Forbidden
+from hub.errors import Forbidden, InvalidInput
 from hub.lifecycle.auditing import entry
 from hub.lifecycle.catalogue import TemplateExists, TemplateInUse
 from hub.lifecycle.commands import Actor
+from hub.lifecycle.named_classes import contracts_of, types_of
 from hub.lifecycle.template_graphs import templates_in
 from hub.lifecycle.templates import first, successor
 from hub.wire.templates import TemplateChange, TemplateIn, TemplateOut
@@ -30,6 +31,8 @@ from orm.queries import templates
 from orm.queries.named_classes import JOB_TYPES
 from orm.queries.templates import Addition, TemplateRow
 from orm.rows import AuditEntry
+
+REMOVED = "what it names (a licence, type, contract or child) was removed in this moment"
 
 
 class JobTemplatesController(Controller):
@@ -60,8 +63,10 @@ class JobTemplatesController(Controller):
     ) -> Response[TemplateOut]:
         """Declare a template, or the next version of one."""
         sent = await bodies.read(request, TemplateIn)
-        draft = first(sent, await JOB_TYPES.registered(desk.engine))
-        return await _store(desk, actor_of(request.scope), "declare", draft)
+        registered = await JOB_TYPES.registered(desk.engine)
+        draft = first(sent, registered)
+        addition = addition_of(actor_of(request.scope), "declare", draft, registered)
+        return await _store(desk, addition)
 
     @post("/create", opt={"action": "job_templates_create"}, operation_id="job_templates_create")
     async def create(self) -> Response[TemplateOut]:
@@ -165,19 +170,37 @@ async def _succeed(
     registered = await JOB_TYPES.registered(desk.engine)
     draft = successor(row, sent, registered, is_partial=is_partial)
     action = "partial_update" if is_partial else "update"
-    return await _store(desk, actor_of(request.scope), action, draft)
+    return await _store(desk, addition_of(actor_of(request.scope), action, draft, registered))
 
 
-async def _store(
-    desk: Desk, actor: Actor, action: str, draft: TemplateRow
-) -> Response[TemplateOut]:
-    draft = replace(draft, creator=actor.account, created_us=clock.wall_us())
-    addition = Addition(draft, template_note(actor, action), templates_in(draft.graph))
+async def _store(desk: Desk, addition: Addition) -> Response[TemplateOut]:
     try:
         row = await templates.add(desk.engine, addition)
     except NotUnique as error:
         raise TemplateExists from error
+    except StillReferenced as error:
+        raise InvalidInput(REMOVED) from error
     return Response(out(row), status_code=201)
+
+
+def addition_of(
+    actor: Actor, action: str, draft: TemplateRow, registered: frozenset[str]
+) -> Addition:
+    """Return a template as it is to be stored, with all that must still be there then.
+
+    Args:
+        actor: Who makes it.
+        action: What the audit calls that.
+        draft: The template.
+        registered: The names of the types that users registered.
+    """
+    return Addition(
+        replace(draft, creator=actor.account, created_us=clock.wall_us()),
+        template_note(actor, action),
+        children=templates_in(draft.graph),
+        types=types_of(draft, registered),
+        contracts=contracts_of(draft),
+    )
 
 
 def template_note(actor: Actor, action: str) -> Callable[[TemplateRow], list[AuditEntry]]:

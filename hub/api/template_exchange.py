@@ -5,10 +5,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec.structs import replace
 
-from hub import clock
 from hub.api import bodies
 from hub.api.desk import Desk
-from hub.api.job_templates import existing, out, template_note
+from hub.api.job_templates import REMOVED, addition_of, existing, out, template_note
 from hub.api.jobs import AnyRequest
 from hub.auth.guard import actor_of
 from hub.errors import InvalidInput
@@ -25,7 +24,7 @@ from hub.lifecycle.importing import (
     row_of,
     specific_of,
 )
-from hub.lifecycle.template_graphs import Child, templates_in
+from hub.lifecycle.template_graphs import Child
 from hub.lifecycle.types import legible
 from hub.wire.imports import GraphForm, NodeForm, TemplateForm
 from hub.wire.templates import TemplateOut
@@ -34,9 +33,7 @@ from orm.queries import templates
 from orm.queries.domains import domain_named
 from orm.queries.licences import LICENCES, licence_named
 from orm.queries.named_classes import JOB_CONTRACTS, JOB_TYPES
-from orm.queries.templates import Addition, TemplateRow
-
-REMOVED = "its licence, or the template of a child, was removed in this moment"
+from orm.queries.templates import TemplateRow
 
 
 class TemplateExchangeController(Controller):
@@ -64,8 +61,9 @@ class TemplateExchangeController(Controller):
             form = bodies.parse(body or b"{}", TemplateForm)
             specific = specific_of(form)
             check_form(form, specific)
-            draft = row_of(form, specific, await _names(desk, form, specific))
-        return Response(out(await _store(desk, actor_of(request.scope), draft)))
+            names = await _names(desk, form, specific)
+            draft = row_of(form, specific, names)
+        return Response(out(await _store(desk, actor_of(request.scope), draft, names.types)))
 
     @get(
         "/{pk:int}/export",
@@ -81,12 +79,11 @@ class TemplateExchangeController(Controller):
         return Response(form_of(row, licence.name if licence else None))
 
 
-async def _store(desk: Desk, actor: Actor, draft: TemplateRow) -> TemplateRow:
-    addition = Addition(
-        replace(draft, creator=actor.account, created_us=clock.wall_us()),
-        template_note(actor, "import"),
-        templates_in(draft.graph),
-        note_hidden=template_note(actor, "replace"),
+async def _store(
+    desk: Desk, actor: Actor, draft: TemplateRow, registered: frozenset[str]
+) -> TemplateRow:
+    addition = replace(
+        addition_of(actor, "import", draft, registered), note_hidden=template_note(actor, "replace")
     )
     try:
         return await templates.add(desk.engine, addition)

@@ -9,6 +9,7 @@ from hub.lifecycle.contracts import contract_name
 from hub.lifecycle.template_graphs import override_types
 from hub.lifecycle.types import names_in
 from orm.queries.named_classes import JOB_CONTRACTS, JOB_TYPES, NamedClassRow, TypeTexts
+from orm.queries.templates import TemplateRow
 
 
 class JobTypeInUse(Conflict):
@@ -66,6 +67,19 @@ def names_type(texts: TypeTexts, name: str) -> bool:
 def is_of_contract(texts: TypeTexts, name: str) -> bool:
     """Whether a template's contract is of this name, whatever its arguments."""
     return contract_name(texts.contract) == name
+
+
+def types_of(row: TemplateRow, registered: frozenset[str]) -> frozenset[str]:
+    """Return which of the names that users registered are those of types in a template's texts."""
+    if not registered:
+        return registered
+    texts = TypeTexts(row.pk, row.inputs, row.parameters, row.outputs, row.contract, row.graph)
+    return registered & frozenset().union(*map(names_in, _type_texts(texts)))
+
+
+def contracts_of(row: TemplateRow) -> frozenset[str]:
+    """Return the name of a template's contract if users registered it, else nothing."""
+    return frozenset({contract_name(row.contract)} - {"", *JOB_CONTRACTS.built_in})
 
 
 def _type_texts(texts: TypeTexts) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """Kinds of values and contracts: their names, and where a worker finds the class of each."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 from piccolo.table import Table
 
 from orm.engine import Engine
-from orm.queries.accounts import Source
+from orm.errors import StillReferenced
+from orm.queries.accounts import Source, Transaction
+from orm.queries.batch import marks
 from orm.queries.shelf import KeptRow, Shelf
 from orm.tables import JobContract, JobType
 
@@ -45,6 +47,20 @@ class NamedClasses(Shelf[NamedClassRow]):
         """Return the names that users registered."""
         names = {name for (name,) in await source.fetch(f"SELECT name FROM {self._name}")}
         return frozenset(names - self.built_in.keys())
+
+    async def hold(self, transaction: Transaction, names: Collection[str]) -> None:
+        """Keep rows from losing these names, and from going, until the transaction ends.
+
+        Raises:
+            StillReferenced: a name is not there any more.
+        """
+        if not names:
+            return
+        # In one order, so that two who hold the same names never wait for each other.
+        sql = f"SELECT name FROM {self._name} WHERE name IN ({marks(len(names))}) ORDER BY name"
+        there = await transaction.fetch(sql + transaction.row_lock, tuple(names))
+        if len(there) < len(names):
+            raise StillReferenced(f"a name in {self._name} is not there any more")
 
     async def ensure_built_in(self, engine: Engine) -> None:
         """Store the built-in rows that are not there; what was changed stays changed."""

@@ -1,6 +1,6 @@
 """Job templates: rows that never change but for their deletion; a change is a new version."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -9,6 +9,7 @@ from orm.errors import NotUnique, translated
 from orm.queries import audit
 from orm.queries.accounts import Transaction
 from orm.queries.batch import in_order, marks
+from orm.queries.named_classes import JOB_CONTRACTS, JOB_TYPES
 from orm.rows import AuditEntry
 from orm.tables import JobTemplate
 
@@ -101,13 +102,16 @@ async def some(engine: Engine, pks: Sequence[int]) -> list[TemplateRow]:
 class Addition(msgspec.Struct, frozen=True):
     """A template that is to be stored.
 
-    ``children`` are the numbers of the templates that its graph names; ``note`` says what to write
-    down about the stored one, ``note_hidden`` about one that it takes the place of.
+    ``children`` are the numbers of the templates that its graph names, ``types`` and ``contracts``
+    the registered names in its texts; ``note`` says what to write down about the stored one,
+    ``note_hidden`` about one that it takes the place of.
     """
 
     draft: TemplateRow
     note: Note
     children: Sequence[int] = ()
+    types: Collection[str] = ()
+    contracts: Collection[str] = ()
     note_hidden: Note | None = None
 
 
@@ -120,7 +124,7 @@ async def add(engine: Engine, addition: Addition) -> TemplateRow:
     Raises:
         NotUnique: an active template has this name and version, and its place may not be taken; or
             there is no next version.
-        StillReferenced: its licence or a child is not there any more.
+        StillReferenced: its licence, a child, a type or its contract is not there any more.
     """
     for _ in range(TRIES):
         try:
@@ -135,6 +139,8 @@ async def add(engine: Engine, addition: Addition) -> TemplateRow:
 async def _add(engine: Engine, addition: Addition) -> TemplateRow:
     draft = addition.draft
     async with engine.transaction() as transaction:
+        await JOB_TYPES.hold(transaction, addition.types)
+        await JOB_CONTRACTS.hold(transaction, addition.contracts)
         version = draft.version or await _next_version(transaction, addition)
         if draft.version and addition.note_hidden is not None:
             await _hide(transaction, draft, addition.note_hidden)

@@ -420,6 +420,54 @@ async def test_registered_names_can_be_imported(hub_client: HubClient) -> None:
     assert lasting(await imported(hub_client, await exported(hub_client, 1))) == lasting(made)
 
 
+NAMED: dict[str, Json] = {
+    "job-types": {"specific__parameters": {"x": {"types": ["Array<Colour>"], "help": ""}}},
+    "job-contracts": {"specific__job_type": "Colour"},
+}
+"""Where a name is registered, and how a template names it."""
+
+
+@pytest.mark.parametrize("change", ["delete", "patch"])
+@pytest.mark.parametrize("where", NAMED)
+async def test_a_name_that_goes_meanwhile_is_not_imported(
+    hub_client: HubClient, monkeypatch: pytest.MonkeyPatch, where: str, change: str
+) -> None:
+    colour = {"name": "Colour", "pkg": "paint", "cls": "paint.Colour"}
+    pk = (await hub_client.admin.post(f"/v1/{where}/create", json=colour)).json()["pk"]
+    looked_up = template_exchange._names
+
+    async def gone_meanwhile(*args: Any) -> Any:
+        names = await looked_up(*args)
+        said = {"json": {"name": "Hue"}} if change == "patch" else {}
+        gone = await hub_client.admin.request(change.upper(), f"/v1/{where}/{pk}", **said)
+        assert gone.is_success, gone.text
+        return names
+
+    monkeypatch.setattr(template_exchange, "_names", gone_meanwhile)
+
+    answer = await send(hub_client, but(BARE, **NAMED[where]))
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_job_template")
+    assert await active(hub_client) == []
+
+
+@pytest.mark.parametrize("where", NAMED)
+async def test_a_name_does_not_go_while_it_is_imported(hub_client: HubClient, where: str) -> None:
+    for n in range(8):
+        colour = {"name": "Colour", "pkg": "paint", "cls": f"paint.Colour{n}"}
+        pk = (await hub_client.admin.post(f"/v1/{where}/create", json=colour)).json()["pk"]
+
+        made, gone = await asyncio.gather(
+            send(hub_client, but(BARE, **NAMED[where])),
+            hub_client.admin.delete(f"/v1/{where}/{pk}"),
+        )
+
+        assert (made.status_code, gone.status_code) in {(200, 409), (400, 204)}
+        if made.status_code == 200:
+            await hub_client.admin.delete(f"/v1/job-templates/{made.json()['pk']}/hard")
+            await hub_client.admin.delete(f"/v1/{where}/{pk}")
+
+
 # --- New versions ---------------------------------------------------------------------------------
 
 

@@ -54,6 +54,28 @@ async def test_the_next_version_may_name_one_too(hub_client: HubClient) -> None:
     assert patched.json()["inputs"]["palette"]["types"] == ["Colour"]
 
 
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_a_type_that_goes_meanwhile_is_not_declared(
+    hub_client: HubClient, colour: Json, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    known = NamedClasses.registered
+    at = "/v1/job-templates"
+    if method == "PATCH":
+        at += f"/{(await hub_client.template())['pk']}"
+
+    async def gone_meanwhile(self: NamedClasses, source: Any) -> frozenset[str]:
+        names = await known(self, source)
+        gone = await hub_client.admin.delete(f"/v1/job-types/{colour['pk']}")
+        assert gone.status_code == 204
+        return names
+
+    monkeypatch.setattr(NamedClasses, "registered", gone_meanwhile)
+
+    answer = await hub_client.admin.request(method, at, json={"name": "work"} | INTERFACE)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+
+
 async def test_nobody_knows_a_type_that_is_not_registered(hub_client: HubClient) -> None:
     answer = await hub_client.admin.post("/v1/job-templates", json={"name": "x"} | INTERFACE)
 
