@@ -26,6 +26,7 @@ from hub.lifecycle.notifications import stored
 from hub.lifecycle.templates import check_labels, interface_of
 from hub.lifecycle.types import NONE_REGISTERED, UnknownType, legible
 from hub.wire.jobs import LABELS_MAX, CreateJobIn, JobIn, JobOut, ValueOut
+from orm.errors import StillReferenced
 from orm.queries import templates
 from orm.queries.named_classes import JOB_TYPES
 from orm.queries.templates import TemplateRow
@@ -213,7 +214,10 @@ def _labels(made_from: c.Create | c.Member, asked: JobIn) -> str:
 
 
 async def _make(desk: Desk, command: c.Create, status: int) -> Response[JobOut]:
-    outcome = await desk.ledger.execute(command)
+    try:
+        outcome = await desk.ledger.execute(command)
+    except StillReferenced as error:
+        raise NotFound(f"there is no job template {command.template} any more") from error
     # The answer, and the calls of the node that takes the job, then need not read this back.
     desk.views.remember(SpecRow(outcome.job.pk, command.inputs, command.parameters))
     return await desk.answer(outcome, status)

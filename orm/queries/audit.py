@@ -65,7 +65,10 @@ async def append(
     entries: Sequence[AuditEntry],
     now_us: int,
 ) -> None:
-    """Add ``entries`` inside ``transaction``; it takes the clock row, so do it last."""
+    """Add ``entries`` inside ``transaction``; it takes the clock row.
+
+    So do it last, but before a row is locked to which a batch that holds the clock row may refer.
+    """
     if not entries:
         return
     if isinstance(transaction, EmbeddedTransaction):

@@ -142,29 +142,30 @@ async def _add(engine: Engine, addition: Addition) -> TemplateRow:
         await JOB_TYPES.hold(transaction, addition.types)
         await JOB_CONTRACTS.hold(transaction, addition.contracts)
         version = draft.version or await _next_version(transaction, addition)
+        notes: list[AuditEntry] = []
         if draft.version and addition.note_hidden is not None:
-            await _hide(transaction, draft, addition.note_hidden)
+            notes += await _hide(transaction, draft, addition.note_hidden)
         columns = {name: getattr(draft, name) for name in draft.__struct_fields__ if name != "pk"}
         with translated():
             (made,) = await JobTemplate.insert(
                 JobTemplate(**{**columns, "version": version})
             ).returning(JobTemplate.pk)
         row = msgspec.structs.replace(draft, pk=made["pk"], version=version)
+        # Behind the licence and before the children: as those do who remove them.
+        await audit.append(transaction, [*notes, *addition.note(row)], row.created_us)
         for child in addition.children:
             await transaction.fetch(_ADD_CHILD, (row.pk, child))
-        await audit.append(transaction, addition.note(row), row.created_us)
     return row
 
 
-async def _hide(transaction: Transaction, draft: TemplateRow, note: Note) -> None:
-    """Hide the active template of the draft's name and version."""
+async def _hide(transaction: Transaction, draft: TemplateRow, note: Note) -> list[AuditEntry]:
+    """Hide the active template of the draft's name and version; return what to write down."""
     sql = (
         "UPDATE job_templates SET deleted_us = ? "
         f"WHERE name = ? AND version = ? AND deleted_us IS NULL RETURNING {COLUMNS}"
     )
     hidden = await transaction.fetch(sql, (draft.created_us, draft.name, draft.version))
-    for values in hidden:
-        await audit.append(transaction, note(TemplateRow(*values)), draft.created_us)
+    return [entry for values in hidden for entry in note(TemplateRow(*values))]
 
 
 async def _next_version(transaction: Transaction, addition: Addition) -> int:
@@ -208,9 +209,13 @@ async def remove(engine: Engine, pk: int, note: Note, now_us: int) -> TemplateRo
         StillReferenced: jobs were made from it, or the graph of another one names it.
     """
     async with engine.transaction() as transaction:
-        removed = await transaction.fetch(
-            f"DELETE FROM job_templates WHERE pk = ? RETURNING {COLUMNS}", (pk,)
-        )
-        for values in removed:
-            await audit.append(transaction, note(TemplateRow(*values)), now_us)
-    return TemplateRow(*removed[0]) if removed else None
+        sql = f"SELECT {COLUMNS} FROM job_templates WHERE pk = ?{transaction.row_lock}"
+        there = await transaction.fetch(sql, (pk,))
+        if not there:
+            return None
+        row = TemplateRow(*there[0])
+        # Before the removal, which waits for whoever refers to the template: a batch that makes a
+        # job of it does that behind the clock row.
+        await audit.append(transaction, note(row), now_us)
+        await transaction.fetch("DELETE FROM job_templates WHERE pk = ?", (pk,))
+    return row

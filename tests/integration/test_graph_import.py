@@ -1,9 +1,12 @@
 """Templates that are graphs of others, over REST, on both databases."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
+from hub.api import template_exchange
 from tests.integration.conftest import HubClient, Json, fields_of
 from tests.integration.template_forms import (
     BARE,
@@ -50,6 +53,31 @@ async def test_a_meta_template_is_told_from_others_by_filters(hub_client: HubCli
         found[field] = [row["pk"] for row in answer.json()]
 
     assert found == {"metatemplate": [made["pk"]], "workabletemplate": [1]}
+
+
+async def test_a_child_does_not_go_while_its_graph_is_imported(
+    hub_client: HubClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = template_exchange._names
+    going: list[asyncio.Task[httpx.Response]] = []
+
+    async def goes_meanwhile(*args: Any) -> Any:
+        names = await looked_up(*args)
+        (child, *_) = names.children.values()
+        at = f"/v1/job-templates/{child.template}/hard"
+        going.append(asyncio.create_task(hub_client.admin.delete(at)))
+        return names
+
+    monkeypatch.setattr(template_exchange, "_names", goes_meanwhile)
+    for n in range(10):
+        child = f"child {n}"
+        await hub_client.template(name=child)
+        nodes = {"only": {"name": child}}
+
+        made = await send(hub_client, but(CHAIN, specific={"nodes": nodes, "dependencies": []}))
+        gone = await going.pop()
+
+        assert (made.status_code, gone.status_code) in {(200, 409), (400, 200)}
 
 
 async def test_a_graph_keeps_the_children_that_it_was_made_with(hub_client: HubClient) -> None:

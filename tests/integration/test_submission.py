@@ -1,5 +1,6 @@
 """New jobs over REST, on both databases."""
 
+import asyncio
 import json
 import threading
 from typing import Any
@@ -210,6 +211,39 @@ async def test_a_deleted_template_makes_no_jobs(hub_client: HubClient) -> None:
     assert (by_pk.status_code, by_pk.json()["code"]) == (409, "template_deleted")
     assert by_name.status_code == 404
     assert (created.status_code, created.json()["code"]) == (409, "template_deleted")
+
+
+@pytest.mark.usefixtures("template")
+@pytest.mark.parametrize("at", ["/v1/jobs", "/v1/job-templates/1/create-job"])
+async def test_a_template_that_goes_meanwhile_makes_no_jobs(
+    hub_client: HubClient, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    bind = submission._bound
+
+    async def gone_meanwhile(*args: Any) -> Any:
+        gone = await hub_client.admin.delete("/v1/job-templates/1/hard")
+        assert gone.status_code == 200
+        return await bind(*args)
+
+    monkeypatch.setattr(submission, "_bound", gone_meanwhile)
+
+    body = TYPED if at.endswith("create-job") else {"template": 1} | BARE
+    answer = await hub_client.user.post(at, json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert await jobs_of(hub_client) == 0
+
+
+async def test_jobs_are_made_while_their_templates_are_removed(hub_client: HubClient) -> None:
+    for _ in range(10):
+        pk = (await hub_client.template())["pk"]
+
+        made, gone = await asyncio.gather(
+            create_job(hub_client, {"input_values": {}}, pk),
+            hub_client.admin.delete(f"/v1/job-templates/{pk}/hard"),
+        )
+
+        assert (made.status_code, gone.status_code) in {(200, 409), (404, 200)}
 
 
 @pytest.mark.usefixtures("template")

@@ -340,6 +340,17 @@ async def test_hard_deletion_answers_with_what_was_there(hub_client: HubClient) 
     assert await hub_client.audited("job_templates.hard_delete") == [subject]
 
 
+async def test_both_deletions_at_once_do_not_wait_for_each_other(hub_client: HubClient) -> None:
+    for _ in range(10):
+        at = f"/v1/job-templates/{(await hub_client.template())['pk']}"
+
+        marked, gone = await asyncio.gather(
+            hub_client.admin.delete(at), hub_client.admin.delete(f"{at}/hard")
+        )
+
+        assert (marked.status_code, gone.status_code) in {(204, 200), (404, 200)}
+
+
 async def test_a_template_with_jobs_is_not_removed_for_good(hub_client: HubClient) -> None:
     made = await hub_client.template()
     job = await hub_client.job(made["pk"])
