@@ -6,16 +6,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from hub.api.desk import Desk
-from hub.errors import ValuesRefused
+from hub.errors import InvalidInput, ValuesRefused
 from hub.lifecycle import commands as c
 from hub.lifecycle.catalogue import EmptyGraph
 from hub.lifecycle.interface import Bound
 from hub.lifecycle.members import members_of, paths_of
+from hub.lifecycle.notifications import MEMBER as OF_JOB
 from hub.lifecycle.notifications import stored
 from hub.lifecycle.template_graphs import templates_in
 from hub.lifecycle.types import legible
 from orm.queries import templates
 from orm.queries.templates import TemplateRow
+
+OF_CHILDREN = "child_notification_overrides"
 
 
 async def with_members(
@@ -47,11 +50,20 @@ async def with_members(
     for path, override in overrides.items():
         if path not in places:
             raise ValuesRefused(f"Unknown child '{legible(path)}'")
-        told[places[path]] = stored(override)
+        told[places[path]] = _stored(path, override)
     silent_or_not = (
         replace(member, notifications=told.get(place)) for place, member in enumerate(members)
     )
     return replace(command, members=tuple(silent_or_not))
+
+
+def _stored(path: str, override: Mapping[str, Any]) -> str:
+    """Return the override of a child as it is kept; what is wrong is said of its own member."""
+    try:
+        return stored(override)
+    except InvalidInput as fault:
+        problem = f"{legible(path)}: {fault.fields[OF_JOB][0]}"
+        raise InvalidInput(f"{OF_CHILDREN}: {problem}", fields={OF_CHILDREN: [problem]}) from fault
 
 
 async def _children(desk: Desk, template: TemplateRow) -> dict[int, TemplateRow]:

@@ -114,10 +114,10 @@ class JobOutputsController(Controller):
         store: NamedDependency[OutputStore],
     ) -> Response[bytes]:
         """Download an output as ``NAME.FILETYPE``; a hidden one is an administrator's to see."""
-        asked = await bodies.read(request, DownloadIn)
         output = await _found(desk, pk)
         if output.deleted_us is not None and not actor_of(request.scope).is_admin:
             raise NotFound(f"there is no output {pk}")
+        asked = await bodies.read(request, DownloadIn)
         filetype = output.type if asked.filetype is None else asked.filetype
         return await answer_whole(store, output, f"{output.name}.{filetype}")
 

@@ -73,6 +73,7 @@ class UsersController(Controller):
         self, request: AnyRequest, pk: FromPath[int], accounts: NamedDependency[Accounts]
     ) -> Response[UserOut]:
         """Change an account; all but the name may be left out, and then stays."""
+        await accounts.get(pk)  # what is not there is said before a bad body
         asked = await bodies.read(request, UserPutIn)
         return Response(user_out(await accounts.change(actor_of(request.scope), pk, asked)))
 
@@ -81,6 +82,7 @@ class UsersController(Controller):
         self, request: AnyRequest, pk: FromPath[int], accounts: NamedDependency[Accounts]
     ) -> Response[UserOut]:
         """Change some members of an account; ``is_active: true`` brings a disabled one back."""
+        await accounts.get(pk)  # what is not there is said before a bad body
         asked = await bodies.read(request, UserPatchIn)
         return Response(user_out(await accounts.change(actor_of(request.scope), pk, asked)))
 

@@ -463,6 +463,8 @@ MATRIX = [
     ("PUT", f"/v1/users/{ADA}", {"username": "ada"}, 401, 403, 403, 200),
     ("PATCH", f"/v1/users/{ADA}", {"role": "admin"}, 401, 403, 403, 200),
     ("PATCH", "/v1/users/999", {}, 401, 403, 403, 404),
+    ("PATCH", "/v1/users/999", {"username": 5}, 401, 403, 403, 404),
+    ("PUT", "/v1/users/999", {}, 401, 403, 403, 404),
     ("DELETE", f"/v1/users/{ADA}", None, 401, 403, 403, 204),
     ("DELETE", "/v1/users/999", None, 401, 403, 403, 404),
     ("GET", "/v1/tokens", None, 401, 200, 200, 200),

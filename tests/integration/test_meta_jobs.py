@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import HubClient, Json, as_node
+from tests.integration.conftest import HubClient, Json, as_node, fields_of
 from tests.integration.template_forms import CHAIN, NATIVE, but, chained, imported
 
 PNG = "BLOB<'png'>"
@@ -238,6 +238,9 @@ async def test_overrides_for_children_name_children_and_are_checked(
     url = f"/v1/job-templates/{template['pk']}/create-job"
     answer = await hub_client.user.post(url, json=body)
     assert (answer.status_code, answer.json().get("code")) == (status, code)
+    if status == 400:
+        (told,) = fields_of(answer)["child_notification_overrides"]
+        assert told.startswith("first: on_start[0]: message: There is no {nobody} here")
 
 
 async def test_children_are_not_overridden_where_there_are_none(hub_client: HubClient) -> None:

@@ -598,6 +598,11 @@ async def test_as_many_bytes_of_name_and_type_as_are_let_in_are_stored(work: Wor
     assert code_of(await work.upload(b"x", (name, type_text + "x"))) == (400, "invalid_input")
 
 
+async def test_a_missing_output_is_noticed_before_a_bad_body(work: Work) -> None:
+    answer = await work.world.client.post("/v1/job-outputs/4242/download", json={"filetype": 5})
+    assert code_of(answer) == (404, "not_found")
+
+
 @pytest.mark.parametrize("path", ["a%2Fb/t", "%2e%2e%2f%2e%2e%2f/t", "/t", "a/", "", "a/t/other"])
 async def test_what_is_not_two_segments_is_404(work: Work, path: str) -> None:
     async with work.world.connected() as (reader, writer):
