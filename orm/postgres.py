@@ -30,6 +30,9 @@ SESSION = {
     "synchronous_commit": "on",
     "application_name": "hub",
     "timezone": "UTC",
+    # It compiles what looks expensive, for longer than anything here takes to run. With
+    # ``enable_seqscan=off`` that is every statement that reads a whole table, even of one row.
+    "jit": "off",
 }
 # Statements are prepared while the tables are nearly empty, and their plans are kept until the next
 # ANALYZE: a plan that reads a whole table was right then, and slows down job by job. Searches are

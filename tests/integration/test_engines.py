@@ -410,3 +410,10 @@ async def test_a_deadlock_is_a_reason_to_try_again(pooled: ServerEngine) -> None
     (error,) = [answer for answer in answers if answer is not None]
     assert isinstance(error, DatabaseAway)
     assert isinstance(error.__cause__, asyncpg.DeadlockDetectedError)
+
+
+async def test_no_statement_is_compiled_for_longer_than_it_runs(pooled: ServerEngine) -> None:
+    plan = await pooled.fetch("EXPLAIN ANALYZE SELECT epoch, gseq, floor FROM hub_meta")
+    assert not [line for (line,) in plan if "JIT" in line]
+
+    assert await pooled.search("SHOW jit") == [("off",)]
