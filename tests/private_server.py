@@ -69,6 +69,10 @@ class PrivateServer(ABC):
     def _prepare(self) -> None:
         """Fill the new folder with what the first start needs."""
 
+    def _place(self) -> Path | None:
+        """Return where the server's folder is made, ``None`` for the usual temporary folder."""
+        return None
+
     def _user(self) -> str | None:
         """Return the system user to run as, ``None`` for the present one."""
         return None
@@ -81,7 +85,7 @@ class PrivateServer(ABC):
         return self._process.pid
 
     def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"private-{self.package}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"private-{self.package}-", dir=self._place()))
         try:
             if user := self._user():
                 shutil.chown(self.folder, user)

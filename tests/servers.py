@@ -10,9 +10,11 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.postgres_console import Console
 from tests.private_server import HOST, PrivateServer, ServerFailed, plain_environment
 
 __all__ = [
@@ -35,7 +37,12 @@ POSTGRES_SETTINGS = {
     "max_connections": "200",
     "logging_collector": "off",
 }
-HASTY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+HASTY_SETTINGS = {
+    **{"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+    "max_wal_size": "256MB",
+}
+MEMORY = Path("/dev/shm")
+MEMORY_ROOM_BYTES = 4 << 30
 
 
 def find_postgres() -> Path | None:
@@ -62,7 +69,7 @@ class PrivatePostgres(PrivateServer):
 
     Args:
         durable: Whether a commit waits for the disk. Tests that crash the server want it; the
-            others are faster without.
+            others are faster without, and in memory where there is room.
     """
 
     title = "PostgreSQL"
@@ -71,6 +78,8 @@ class PrivatePostgres(PrivateServer):
 
     def __init__(self, *, durable: bool = True) -> None:
         super().__init__()
+        self._console = Console()
+        self._is_durable = durable
         self._settings = POSTGRES_SETTINGS if durable else POSTGRES_SETTINGS | HASTY_SETTINGS
 
     def url(self, name: str = "postgres") -> str:
@@ -93,21 +102,14 @@ class PrivatePostgres(PrivateServer):
         """Remove a database and the connections to it; one that is not there is fine."""
         self._ask(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    def _ask(self, statement: str) -> str:
-        """Run one statement; return its rows as text.
+    def kill9(self) -> None:
+        """End the server without warning, as a crash would; return when its children ended too."""
+        self._console.close()
+        super().kill9()
 
-        ``psql`` does it, because fixtures ask from inside and outside of an event loop.
-        """
-        asked = subprocess.run(
-            [self._binary("psql"), "-XAtqw", "-d", self.url(), "-c", statement],
-            capture_output=True,
-            text=True,
-            env=plain_environment() | {"PGCONNECT_TIMEOUT": "2"},
-            check=False,
-        )
-        if asked.returncode:
-            raise ServerFailed(asked.stderr.strip())
-        return asked.stdout.strip()
+    def _ask(self, statement: str) -> Any:
+        """Run one statement; return the first value of its first row, if any."""
+        return self._console.ask(self.url(), statement)
 
     def _prepare(self) -> None:
         made = subprocess.run(
@@ -133,9 +135,14 @@ class PrivatePostgres(PrivateServer):
 
     def _is_ours(self) -> bool:
         try:
-            return self._ask("SHOW data_directory") == self._data
+            return bool(self._ask("SHOW data_directory") == self._data)
         except ServerFailed:
             return False
+
+    def _place(self) -> Path | None:
+        # A database is some hundred files: a busy disk takes longer to copy them than a test runs.
+        has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_ROOM_BYTES
+        return MEMORY if has_room and not self._is_durable else None
 
     def _user(self) -> str | None:
         # PostgreSQL refuses to run as root.
