@@ -53,6 +53,21 @@ log = logging.getLogger("hub.app")
 
 DAY_S = 86_400.0
 
+PROVIDED = (
+    "settings",
+    "log",
+    "gallery",
+    "desk",
+    "tokens",
+    "accounts",
+    "owners",
+    "offers",
+    "store",
+    "quarantine",
+    "readiness",
+)
+"""The parts of a hub that handlers can ask for."""
+
 
 class Hub:
     """Everything that one process of the hub is made of."""
@@ -82,6 +97,12 @@ class Hub:
             life_s=settings.quarantine_s,
         )
         self.readiness = Readiness(self.engine, settings.data_dir)
+        self.guard = Guard(
+            self.tokens,
+            self.owners,
+            refuse_handshake,
+            anonymous_watch=settings.anonymous_watch,
+        )
 
     @asynccontextmanager
     async def running(self, _: Litestar) -> AsyncIterator[None]:
@@ -144,20 +165,7 @@ class Hub:
 
     def provided(self) -> dict[str, Provide]:
         """Return what handlers can ask for, by name."""
-        parts: dict[str, Any] = {
-            "settings": self.settings,
-            "log": self.log,
-            "gallery": self.gallery,
-            "desk": self.desk,
-            "tokens": self.tokens,
-            "accounts": self.accounts,
-            "owners": self.owners,
-            "offers": self.offers,
-            "store": self.store,
-            "quarantine": self.quarantine,
-            "readiness": self.readiness,
-        }
-        return {name: Provide(_constant(part), use_cache=True) for name, part in parts.items()}
+        return {name: Provide(_part(self, name)) for name in PROVIDED}
 
 
 async def _at_last(*writes: Callable[[], Awaitable[None]]) -> None:
@@ -169,9 +177,9 @@ async def _at_last(*writes: Callable[[], Awaitable[None]]) -> None:
             log.warning("lost in the stop what=%s error=%s", write.__qualname__, error)
 
 
-def _constant(part: Any) -> Any:
+def _part(hub: Hub, name: str) -> Any:
     async def provide() -> Any:
-        return part
+        return getattr(hub, name)
 
     return provide
 
@@ -183,13 +191,10 @@ def _batches(engine: Engine) -> BatchStore:
 def create_app(settings: Settings) -> Litestar:
     """Return the ASGI application; ``app.state.hub`` is the ``Hub`` behind it."""
     hub = Hub(settings)
-    guard = Guard(
-        hub.tokens, hub.owners, refuse_handshake, anonymous_watch=settings.anonymous_watch
-    )
     app = ProblemsForSockets(
         route_handlers=[*CONTROLLERS, *SCHEMA_ROUTES, watch_job],
         lifespan=[hub.running],
-        middleware=[guard],
+        middleware=[hub.guard],
         dependencies=hub.provided(),
         exception_handlers={Exception: answer_problem, HTTPException: answer_problem},
         request_max_body_size=settings.max_body_bytes,

@@ -1,7 +1,10 @@
 """Tests against real databases, SQLite and PostgreSQL alike, and the rows they start from."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+import asyncio
+import itertools
+import shutil
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +67,51 @@ def databases(kind: str, folder: Path) -> Iterator[NewUrl]:
     require(PrivatePostgres)
     with PrivatePostgres(durable=False) as server:
         yield server.create_database
+
+
+class Copies:
+    """Copies of one prepared database: SQLite files, or databases of ``server``."""
+
+    def __init__(self, folder: Path, server: PrivatePostgres | None) -> None:
+        self._folder = folder
+        self._server = server
+        self._numbers = itertools.count()
+
+    @property
+    def origin(self) -> str:
+        """The address of the original, to be prepared before the first copy."""
+        return self._server.url("origin") if self._server else self._file("origin")
+
+    @contextmanager
+    def copy(self) -> Iterator[str]:
+        """The address of a copy that is there while the block runs; its users end before."""
+        name = f"copy_{next(self._numbers)}"
+        if self._server is None:
+            shutil.copy(self._folder / "origin", self._folder / name)
+            yield self._file(name)
+            return
+        yield self._server.create_database(name, "origin")
+        # A PostgreSQL database takes megabytes, and a test run thousands of them.
+        self._server.drop_database(name)
+
+    def _file(self, name: str) -> str:
+        return f"sqlite:///{self._folder / name}"
+
+
+@contextmanager
+def copies(
+    kind: str, folder: Path, prepare: Callable[[str], Coroutine[Any, Any, None]]
+) -> Iterator[Copies]:
+    """Copies of a database that ``prepare`` fills once."""
+    with ExitStack() as stack:
+        server = None
+        if kind == "postgres":
+            require(PrivatePostgres)
+            server = stack.enter_context(PrivatePostgres(durable=False))
+            server.create_database("origin")
+        made = Copies(folder, server)
+        asyncio.run(prepare(made.origin))
+        yield made
 
 
 @asynccontextmanager

@@ -1,10 +1,8 @@
 """A whole hub in this process, without a port, on a fresh copy of a prepared database."""
 
 import asyncio
-import itertools
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,12 +10,12 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from hub.app import Hub, create_app
+from hub.app import Hub
 from hub.auth.tokens import digest
 from hub.settings import Settings, load
 from orm.tables import Token, User
-from tests.integration import KINDS, NewUrl, migrated
-from tests.servers import PrivatePostgres, require
+from tests.apps import app_for
+from tests.integration import KINDS, Copies, copies, migrated
 
 Json = dict[str, Any]
 
@@ -107,27 +105,20 @@ async def _prepare(url: str) -> None:
             )
 
 
-@contextmanager
-def _copies(kind: str, folder: Path) -> Iterator[NewUrl]:
-    """How to make a copy of the prepared database under a new name, and get its address."""
-    if kind == "sqlite":
-        asyncio.run(_prepare(f"sqlite:///{folder}/origin"))
-        yield lambda name: f"sqlite:///{shutil.copy(folder / 'origin', folder / name)}"
-        return
-    require(PrivatePostgres)
-    with PrivatePostgres(durable=False) as server:
-        asyncio.run(_prepare(server.create_database("origin")))
-        yield lambda name: server.create_database(name, "origin")
-
-
 @pytest.fixture(scope="session", params=KINDS)
-def fresh_url(
+def prepared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], str]]:
-    """How to get a database of one's own, with ``ACCOUNTS`` in it."""
-    numbers = itertools.count()
-    with _copies(request.param, tmp_path_factory.mktemp("copies")) as new_url:
-        yield lambda: new_url(f"copy_{next(numbers)}")
+) -> Iterator[Copies]:
+    """A database with ``ACCOUNTS`` in it, to be copied."""
+    with copies(request.param, tmp_path_factory.mktemp("copies"), _prepare) as prepared:
+        yield prepared
+
+
+@pytest.fixture
+def fresh_url(prepared: Copies) -> Iterator[str]:
+    """The address of a database of the test's own, with ``ACCOUNTS`` in it."""
+    with prepared.copy() as url:
+        yield url
 
 
 @asynccontextmanager
@@ -155,9 +146,9 @@ async def alive(app: Litestar) -> AsyncIterator[None]:
 @asynccontextmanager
 async def running_hub(settings: Settings) -> AsyncIterator[HubClient]:
     """A hub that runs while the block does, on a database with ``ACCOUNTS`` in it."""
-    app = create_app(settings)
-    transport = httpx.ASGITransport(app=cast(Any, app))
     async with AsyncExitStack() as stack:
+        app = stack.enter_context(app_for(settings))
+        transport = httpx.ASGITransport(app=cast(Any, app))
         await stack.enter_async_context(alive(app))
         callers = {}
         for name in ACCOUNTS:
@@ -168,9 +159,9 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubClient]:
 
 
 @pytest.fixture
-async def hub_client(fresh_url: Callable[[], str], tmp_path: Path) -> AsyncIterator[HubClient]:
+async def hub_client(fresh_url: str, tmp_path: Path) -> AsyncIterator[HubClient]:
     """A running hub."""
-    async with running_hub(load({}, data=str(tmp_path), database_url=fresh_url())) as client:
+    async with running_hub(load({}, data=str(tmp_path), database_url=fresh_url)) as client:
         yield client
 
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from argon2 import PasswordHasher
 from msgspec.structs import replace
 
 from hub import clock
-from hub.app import Hub, create_app
+from hub.app import Hub
 from hub.auth import passwords
 from hub.auth.account_rules import blank
 from hub.auth.accounts import HUB, Accounts
@@ -28,12 +27,12 @@ from hub.wire.accounts import UserPatchIn
 from orm.engine import bind
 from orm.queries import accounts as queries
 from orm.queries.audit import link
-from tests.integration import KINDS, NewUrl, databases, migrated
+from tests.apps import app_for
+from tests.integration import KINDS, Copies, copies, migrated
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Json = dict[str, Any]
-NUMBERS = count(1)
 
 PASSWORD = "a password of theirs"
 HASH = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(PASSWORD)
@@ -98,27 +97,32 @@ class World:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def new_url(
+def unused(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[NewUrl]:
-    with databases(request.param, tmp_path_factory.mktemp("databases")) as new_url:
-        yield new_url
+) -> Iterator[Copies]:
+    """A database in which nothing happened yet, to be copied."""
+
+    async def prepare(url: str) -> None:
+        async with migrated(url):
+            pass
+
+    with copies(request.param, tmp_path_factory.mktemp("copies"), prepare) as unused:
+        yield unused
 
 
 @asynccontextmanager
 async def started(url: str, folder: Path) -> AsyncIterator[World]:
-    async with migrated(url):
-        pass
-    app = create_app(load({}, data=str(folder), database_url=url))
-    async with app.state.hub.running(app):
-        yield World(app)
+    with app_for(load({}, data=str(folder), database_url=url)) as app:
+        async with app.state.hub.running(app):
+            yield World(app)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def empty(new_url: NewUrl, tmp_path: Path) -> AsyncIterator[World]:
+async def empty(unused: Copies, tmp_path: Path) -> AsyncIterator[World]:
     """A hub without an account."""
-    async with started(new_url(f"accounts_{next(NUMBERS)}"), tmp_path) as world:
-        yield world
+    with unused.copy() as url:
+        async with started(url, tmp_path) as world:
+            yield world
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -129,10 +133,11 @@ async def world(empty: World) -> World:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with started(new_url("still"), tmp_path_factory.mktemp("still")) as world:
-        await world.people()
-        yield world
+async def shared(unused: Copies, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    with unused.copy() as url:
+        async with started(url, tmp_path_factory.mktemp("still")) as world:
+            await world.people()
+            yield world
 
 
 @pytest.fixture

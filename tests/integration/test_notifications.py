@@ -81,14 +81,13 @@ async def mailbox() -> AsyncIterator[MailServer]:
 
 
 @pytest.fixture
-def start(fresh_url: Callable[[], str], tmp_path: Path) -> StartHub:
+def start(fresh_url: str, tmp_path: Path) -> StartHub:
     """Start a hub; all of one test are on one database."""
-    url = fresh_url()
 
     def start(mailbox: MailServer | None = None, **settings: str) -> Any:
         if mailbox is not None:
             settings = {"smtp_url": mailbox.url} | settings
-        return running_hub(load({}, data=str(tmp_path), database_url=url, **settings))
+        return running_hub(load({}, data=str(tmp_path), database_url=fresh_url, **settings))
 
     return start
 

@@ -1,16 +1,15 @@
 """The look at silent nodes on real databases; time passes by moving what is stored back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import httpx
 import pytest
 from msgspec.structs import replace
 
 from hub import clock
-from hub.app import Hub, create_app
+from hub.app import Hub
 from hub.lifecycle import commands as c
 from hub.settings import load
 from hub.upkeep import reaper
@@ -23,7 +22,7 @@ from orm.queries.leases import Shift
 from orm.rows import JobRow
 from tests.folding import check_log
 from tests.integration import NODE, TEMPLATE, insert
-from tests.integration.conftest import Caller, alive, as_node
+from tests.integration.conftest import Caller, as_node, running_hub
 from tests.unit.batch_world import a_job, worker
 
 S = 1_000_000
@@ -116,23 +115,18 @@ async def put_off(_: Chore) -> None:
 
 @pytest.fixture
 async def world(
-    fresh_url: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    url = fresh_url()
-    app = create_app(load({}, data=str(tmp_path), database_url=url))
-    hub: Hub = app.state.hub
     monkeypatch.setattr("hub.app.tick", put_off)
-    async with alive(app):
+    async with running_hub(load({}, data=str(tmp_path), database_url=fresh_url)) as client:
+        hub = client.hub
         await insert(hub.engine, "job_templates", TEMPLATE, {"name": "work"})
         mine = NODE | {"owner": 2}
         await insert(hub.engine, "nodes", mine, *({"ip": "::1", "index": n} for n in range(5)))
-        transport = httpx.ASGITransport(app=cast(Any, app))
-        headers = {"Authorization": "Bearer uma"}
-        async with Caller(transport=transport, base_url="http://hub", headers=headers) as caller:
-            made = World(hub, caller)
-            await made.reaper.sweep()
-            yield made
-    assert await check_log(url) == []
+        made = World(hub, client.user)
+        await made.reaper.sweep()
+        yield made
+    assert await check_log(fresh_url) == []
 
 
 # --- A node that dies -----------------------------------------------------------------------------
