@@ -12,6 +12,19 @@ _EPOCH = re.compile(r"[a-z0-9]{1,32}")
 _CURSOR = re.compile(r"v1:([a-z0-9]{1,32}):(0|[1-9][0-9]{0,18})")
 
 
+class About(Struct, frozen=True, gc=False):
+    """What is always true of a job, whatever happens to it; its events bring it along.
+
+    ``labels`` is the JSON text of an object of texts.
+    """
+
+    description: str
+    template: int
+    creator: int | None
+    parent: int | None
+    labels: str
+
+
 class Event(Struct, frozen=True, kw_only=True, gc=False):
     """One committed change of one job, as it stands in the log.
 
@@ -31,7 +44,7 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
         n: Progress posts that this event stands for.
         data: JSON text: the worker's own body, untouched, for progress; for a transition an object
             with the job's short row after it as member ``row``.
-        description: The job's description.
+        about: The job; ``None`` when it was removed for good.
         faces: Encodings made so far; see :meth:`face`.
     """
 
@@ -49,8 +62,13 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
     progress: float
     n: int = 1
     data: bytes
-    description: str
+    about: About | None = None
     faces: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def description(self) -> str:
+        """The job's description; empty when it was removed for good."""
+        return "" if self.about is None else self.about.description
 
     @property
     def weight(self) -> int:

@@ -14,11 +14,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Never, Protocol, Self
 
+from channels.conflation import Mode
 from channels.doorbell.hint import Doorbell
 from channels.doorbell.memory import MemoryDoorbell
 from channels.events import Event
+from channels.flights import Flights
 from channels.patience import insist
 from channels.ring import Ring
+from channels.selections import OfJobs, Selection
+from channels.streams import PAGE, Reader, Stream
 from channels.subscription import JobSubscription, Page, Topic
 from channels.tail import Tail
 
@@ -40,8 +44,10 @@ class EventLog(Protocol):
         """Return the first events behind ``after`` of all jobs, with dense ascending ``gseq``."""
         ...
 
-    async def read_job(self, job: int, after: int, upto: int, limit: int) -> list[Event]:
-        """Return the first events of one job with ``after < gseq <= upto``, ascending.
+    async def read_jobs(
+        self, jobs: Sequence[int], after: int, upto: int, limit: int
+    ) -> list[Event]:
+        """Return the first events of some jobs with ``after < gseq <= upto``, ascending.
 
         Fewer than ``limit`` means that there are no more.
         """
@@ -86,7 +92,10 @@ class Feed:
         self._grace: asyncio.TimerHandle | None = None
         self._topics: dict[int, Topic] = {}
         self._tails: set[Tail] = set()
-        self._readers = asyncio.Semaphore(CATCH_UP_READERS)
+        self._streams: dict[Selection, Stream] = {}
+        self._streams_of_job: dict[int, set[Stream]] = {}
+        self._wide_streams: set[Stream] = set()
+        self._flights = Flights(CATCH_UP_READERS)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
@@ -106,6 +115,7 @@ class Feed:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._end()
+            await self._flights.end()
 
     @property
     def ring(self) -> Ring:
@@ -175,22 +185,67 @@ class Feed:
         """Wake this tail no more; its own ``close`` calls this."""
         self._tails.remove(tail)
 
+    def read(
+        self,
+        selection: Selection,
+        wake: Callable[[], None],
+        after: int | None = None,
+        mode: Mode = "all",
+    ) -> Reader:
+        """Read the events of a selection behind ``after``; ``None`` means from now on.
+
+        ``wake`` is called when there is news, between two steps of the loop. As for ``watch``,
+        nothing can slip through, and whether the log reaches back to ``after`` is for the caller.
+        """
+        stream = self._streams.get(selection)
+        if stream is None:
+            stream = self._streams[selection] = Stream(selection, self.head)
+            for streams in self._lists_of(selection):
+                streams.add(stream)
+        reader = Reader(self, stream, self.head if after is None else after, mode, wake)
+        stream.readers.add(reader)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """Wake this reader no more; its own ``close`` calls this."""
+        stream = reader.stream
+        stream.readers.remove(reader)
+        if stream.readers:
+            return
+        del self._streams[stream.selection]
+        for streams in self._lists_of(stream.selection):
+            streams.remove(stream)
+        if isinstance(stream.selection, OfJobs):
+            for job in stream.selection.jobs:
+                if not self._streams_of_job[job]:
+                    del self._streams_of_job[job]
+
+    def _lists_of(self, selection: Selection) -> list[set[Stream]]:
+        """Return where a stream of this selection is listed."""
+        if isinstance(selection, OfJobs):
+            return [self._streams_of_job.setdefault(job, set()) for job in selection.jobs]
+        return [self._wide_streams]
+
     async def read_log(self, after: int, limit: int) -> list[Event]:
         """Read older events of all jobs; failures are repeated until the log answers."""
-        return await insist(partial(self._read_log, after, limit), "feed.read")
+        read = partial(insist, partial(self._log.read, after, limit), "feed.read")
+        return await self._flights.share(("log", after, limit), read)
 
-    async def _read_log(self, after: int, limit: int) -> list[Event]:
-        async with self._readers:
-            return await self._log.read(after, limit)
+    async def read_jobs(self, jobs: frozenset[int], after: int, upto: int) -> list[Event]:
+        """Read some jobs' older events from the log; failures are repeated likewise."""
+        asked = partial(self._log.read_jobs, sorted(jobs), after, upto, PAGE)
+        return await self._flights.share(
+            (jobs, after, upto), partial(insist, asked, "feed.read_jobs")
+        )
 
     async def read_page(self, job: int, after: int, limit: int) -> Page:
         """Read one job's older events from the log; failures are repeated until it answers."""
-        return await insist(partial(self._read_page, job, after, limit), "feed.read_job")
+        read = partial(insist, partial(self._read_page, job, after, limit), "feed.read_job")
+        return await self._flights.share(("job", job, after, limit), read)
 
     async def _read_page(self, job: int, after: int, limit: int) -> Page:
-        async with self._readers:  # first come, first served, page by page: nobody is starved
-            upto = self.head
-            return Page(await self._log.read_job(job, after, upto, limit), upto)
+        upto = self.head
+        return Page(await self._log.read_jobs([job], after, upto, limit), upto)
 
     def _accept(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -210,6 +265,10 @@ class Feed:
                 watcher.wake()
         for tail in self._tails:
             tail.wake()
+        for stream in self._streams_of_job.get(event.job, ()):
+            stream.take(event)
+        for stream in self._wide_streams:
+            stream.take(event)
 
     def _end_grace(self) -> None:
         self._grace = None
@@ -227,6 +286,8 @@ class Feed:
 
     async def _poll(self) -> None:
         await asyncio.sleep(self._poll_s)
+        for stream in self._streams.values():
+            stream.trim(self.ring.floor)
         shown = self.head
         committed = await self._log.head()
         if committed < shown:
@@ -247,6 +308,9 @@ class Feed:
                 watcher.close()
         for tail in tuple(self._tails):
             tail.close()
+        for stream in tuple(self._streams.values()):
+            for reader in tuple(stream.readers):
+                reader.close()
 
 
 async def _for_ever(chore: Callable[[], Awaitable[None]]) -> Never:

@@ -113,7 +113,7 @@ class OutputRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventRow(msgspec.Struct, frozen=True, gc=False):
-    """One numbered fact; ``description`` is the job's present one, for the plain socket."""
+    """One numbered fact."""
 
     gseq: int
     job: int
@@ -129,7 +129,6 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
     progress: float
     n: int
     data: str
-    description: str = ""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

@@ -61,7 +61,7 @@ async def jobs_events(
     now, position = await _position(desk, after)
 
     async def read(after: int, most: int) -> list[Event]:
-        return await log.read_job(pk, after, now.gseq, most)
+        return await log.read_jobs([pk], after, now.gseq, most)
 
     return await _page(now, position, limit, read)
 

@@ -184,12 +184,12 @@ def abort(command: c.Abort, world: World, now_us: int) -> Decision:
         return Decision(row)
     _require(row, Action.ABORT)
     is_lost = row.lost_run is not None
-    holder = last_holder(row) if is_lost else row.node
+    detail: dict[str, object] | None = {"lost_node": last_holder(row)} if is_lost else None
     return Decision(
         leases.given_up(replace(row, modified_us=now_us))
         if is_lost
         else leases.queued_again(row, now_us),
-        (Fact(Action.ABORT, row.status, detail={"from_node": holder}),),
+        (Fact(Action.ABORT, row.status, detail=detail),),
         outputs=results.hidden(world.visible(row), now_us),
         audit=audit(command, "jobs.abort", row.pk, row.status, Status.QUEUED),
     )

@@ -7,13 +7,12 @@ commit and only then.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec.structs import astuple
 
-from channels.events import Event
+from channels.events import About, Event
 from hub import clock
 from hub.errors import HubError, StorageFull, Unavailable
 from hub.lifecycle.commands import Actor, Command, Touch
@@ -130,7 +129,7 @@ class Ledger:
             self._answer(waiting, batch, head)
 
     def _answer(self, waiting: list[Waiting], batch: Batch, head: int) -> None:
-        self._publish(numbered(batch.drafts, batch.descriptions, head))
+        self._publish(numbered(batch.drafts, batch.abouts, head))
         for (_, future), outcome in zip(waiting, batch.outcomes, strict=True):
             if future.done():
                 continue
@@ -160,12 +159,10 @@ class Ledger:
             future.set_exception(error)
 
 
-def numbered(drafts: Sequence[Draft], descriptions: Sequence[str], head: int) -> list[Event]:
+def numbered(drafts: Sequence[Draft], abouts: Sequence[About | None], head: int) -> list[Event]:
     """Return the events of a committed batch whose newest one is number ``head``."""
-    rows: Iterable[tuple[Any, ...]] = (
-        (number, *astuple(draft), description)
-        for number, draft, description in zip(
-            range(head - len(drafts) + 1, head + 1), drafts, descriptions, strict=True
-        )
-    )
-    return [event_of(EventRow(*row)) for row in rows]
+    numbers = range(head - len(drafts) + 1, head + 1)
+    return [
+        event_of(EventRow(number, *astuple(draft)), about)
+        for number, draft, about in zip(numbers, drafts, abouts, strict=True)
+    ]

@@ -81,7 +81,7 @@ def trusted(row: JobRow, expires_us: int) -> Decision:
 
 def lost(row: JobRow, now_us: int, detail: dict[str, object]) -> tuple[JobRow, Fact]:
     """Return a held job as it is without its holder: in the queue, or failed after its last try."""
-    fact = Fact(Action.LOST, row.status, detail={**detail, "from_node": row.node})
+    fact = Fact(Action.LOST, row.status, detail=detail)
     if row.tries >= row.max_tries:
         failed = replace(
             leases.unheld(row, now_us),
@@ -122,7 +122,7 @@ def superseded(held: list[JobRow], row: JobRow, now_us: int) -> list[tuple[JobRo
         if other.pk == row.pk:
             continue
         if other.status == Status.ACQUIRED:
-            fact = Fact(Action.RELEASE, other.status, detail={**reason, "from_node": other.node})
+            fact = Fact(Action.RELEASE, other.status, detail=reason)
             queued = replace(leases.unheld(other, now_us), status=Status.QUEUED, queued_us=now_us)
             given_up.append((replace(queued, tries=other.tries - 1), fact))
         elif other.status == Status.RUNNING and is_silent(other, now_us):

@@ -1,8 +1,11 @@
 """The log as the fan-out layer reads it: rows of the database as events."""
 
-from channels.events import Event
+from collections.abc import Iterable, Sequence
+
+from channels.events import About, Event
 from orm.engine import Engine
 from orm.queries import events, meta
+from orm.queries.events import Told
 from orm.rows import EventRow
 
 
@@ -18,16 +21,25 @@ class CommittedLog:
 
     async def read(self, after: int, limit: int) -> list[Event]:
         """Return the first events behind ``after`` of all jobs."""
-        return [event_of(row) for row in await events.after(self._engine, after, limit)]
+        return _events(await events.after(self._engine, after, limit))
 
-    async def read_job(self, job: int, after: int, upto: int, limit: int) -> list[Event]:
-        """Return the first events of one job with ``after < gseq <= upto``."""
-        rows = await events.of_job(self._engine, job, after, upto, limit)
-        return [event_of(row) for row in rows]
+    async def read_jobs(
+        self, jobs: Sequence[int], after: int, upto: int, limit: int
+    ) -> list[Event]:
+        """Return the first events of some jobs with ``after < gseq <= upto``."""
+        return _events(await events.of_jobs(self._engine, jobs, after, upto, limit))
 
 
-def event_of(row: EventRow) -> Event:
-    """Return a stored event as the fan-out layer knows it."""
+def _events(told: Iterable[Told]) -> list[Event]:
+    known: dict[int, About] = {}
+    return [
+        event_of(event, None if job is None else known.setdefault(event.job, About(*job)))
+        for event, job in told
+    ]
+
+
+def event_of(row: EventRow, about: About | None) -> Event:
+    """Return a stored event, and the job it is about, as the fan-out layer knows them."""
     return Event(
         gseq=row.gseq,
         job=row.job,
@@ -43,5 +55,5 @@ def event_of(row: EventRow) -> Event:
         progress=row.progress,
         n=row.n,
         data=row.data.encode(),
-        description=row.description,
+        about=about,
     )

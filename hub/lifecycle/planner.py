@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from channels.events import About
 from hub.errors import HubError
 from hub.lifecycle import commands as c
 from hub.lifecycle import executions
@@ -53,7 +54,7 @@ class Batch:
         self._contacts = contacts
         self._now_us = now_us
         self.outcomes: list[Outcome | HubError] = []
-        self.descriptions: list[str] = []
+        self.abouts: list[About | None] = []
         self.drafts: list[Draft] = []
 
     @property
@@ -90,7 +91,7 @@ class Batch:
         # As they were stored: a contact that was only remembered so far is written with the batch.
         before = {row.pk: row for row in loaded.jobs}
         writes = Writes(now_us)
-        self.outcomes, self.descriptions, self.drafts = [], [], writes.drafts
+        self.outcomes, self.abouts, self.drafts = [], [], writes.drafts
         for command in self._commands:
             self.outcomes.append(self._one(command, world, writes, now_us))
         _collect_rows(before, world, writes)
@@ -144,10 +145,12 @@ class Batch:
 
     def _log(self, row: JobRow, facts: tuple[Fact, ...], world: World, writes: Writes) -> JobRow:
         before = world.jobs.get(row.pk)
+        holder = row.node if before is None else before.node
         for fact in facts:
-            row, draft = drafted(row, fact, writes.now_us)
+            row, draft = drafted(row, fact, holder, writes.now_us)
+            holder = row.node
             writes.drafts.append(draft)
-            self.descriptions.append("" if fact.is_blank else row.description)
+            self.abouts.append(None if fact.is_blank else about_of(row))
             if fact.body is None:
                 for step in executions.steps(before, row, fact.type, writes.now_us):
                     key = (step.job, step.number)
@@ -159,15 +162,18 @@ class Batch:
         for n, draft in enumerate(writes.drafts[:-1]):
             if draft.job == job:
                 writes.drafts[n] = replace(draft, type="void", data="{}")
-                self.descriptions[n] = ""
+                self.abouts[n] = None
 
 
 def _rows(decision: Decision) -> list[JobRow]:
     return [decision.job, *(row for row, _ in (*decision.others, *decision.members))]
 
 
-def drafted(row: JobRow, fact: Fact, now_us: int) -> tuple[JobRow, Draft]:
-    """Return ``row`` with its counters moved, and the event that ``fact`` becomes."""
+def drafted(row: JobRow, fact: Fact, holder: int | None, now_us: int) -> tuple[JobRow, Draft]:
+    """Return ``row`` with its counters moved, and the event that ``fact`` becomes.
+
+    ``holder`` is the node that held the job before.
+    """
     is_transition = fact.body is None
     row = replace(row, seq=row.seq + 1, tseq=row.tseq + is_transition)
     draft = Draft(
@@ -183,13 +189,21 @@ def drafted(row: JobRow, fact: Fact, now_us: int) -> tuple[JobRow, Draft]:
         node=row.node,
         progress=row.progress,
         n=1,
-        data=_data(row, fact) if fact.body is None else fact.body,
+        data=_data(row, fact, holder) if fact.body is None else fact.body,
     )
     return row, draft
 
 
-def _data(row: JobRow, fact: Fact) -> str:
-    """Return a transition's data: the short row after it, and what else the fact tells."""
+def about_of(row: JobRow) -> About:
+    """Return what the events of a job tell of it."""
+    return About(row.description, row.template, row.creator, row.parent, row.labels)
+
+
+def _data(row: JobRow, fact: Fact, holder: int | None) -> str:
+    """Return a transition's data: the short row after it, and what else the fact tells.
+
+    ``from_node`` is there where the job changed hands: who follows a node must see what leaves it.
+    """
     if fact.is_blank:
         return msgspec.json.encode(fact.detail or {}).decode()
     short = {
@@ -207,7 +221,8 @@ def _data(row: JobRow, fact: Fact) -> str:
         "error_reason": row.error,
         "deleted": row.deleted_us is not None,
     }
-    return msgspec.json.encode({"row": short, **(fact.detail or {})}).decode()
+    moved = {} if holder == row.node else {"from_node": holder}
+    return msgspec.json.encode({"row": short, **moved, **(fact.detail or {})}).decode()
 
 
 def _collect_rest(decision: Decision, writes: Writes) -> None:

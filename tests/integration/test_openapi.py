@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from channels.events import Event
+from channels.events import About, Event
 from hub.api import problems
 from hub.api.contract import EMPTY, FILTER, REQUESTS, TAGS
 from hub.api.examples import EXAMPLES, MESSAGE
@@ -360,7 +360,7 @@ def test_the_message_of_the_socket_is_the_one_that_is_sent(described: Json) -> N
         node=3,
         progress=0.25,
         data=b'{"comment":"decoded"}',
-        description="front page",
+        about=About("front page", 1, None, None, "{}"),
     )
     frame = Messages("k3p9").of_event(event)
     assert frame is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import hub.mail
-from channels.events import Event
+from channels.events import About, Event
 from hub.mail import server_of
 from hub.notify import postman
 from hub.notify.letters import Mail
@@ -31,7 +31,7 @@ EVENT = Event(
     node=None,
     progress=0.0,
     data=b"{}",
-    description=".\r\n..\r\n",
+    about=About(".\r\n..\r\n", 1, None, None, "{}"),
 )
 MAIL = Mail(EVENT, EmailAction("s", "{description}"), 1, ("a@b",))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from channels.events import Event
 from channels.feed import Feed
@@ -39,12 +39,16 @@ class FakeLog:
         await self.pause("answer")
         return found
 
-    async def read_job(self, job: int, after: int, upto: int, limit: int) -> list[Event]:
+    async def read_jobs(
+        self, jobs: Sequence[int], after: int, upto: int, limit: int
+    ) -> list[Event]:
         self.readers += 1
         self.most_readers = max(self.most_readers, self.readers)
         try:
-            await self.pause("read_job")
-            found = [e for e in self.of_job(job, after) if e.gseq <= upto][:limit]
+            await self.pause("read_jobs")
+            found = [e for e in self.of_job(None, after) if e.job in jobs and e.gseq <= upto][
+                :limit
+            ]
             await self.pause("answer")
             return found
         finally:
@@ -77,7 +81,6 @@ class FakeLog:
             node=None,
             progress=0.0,
             data=data,
-            description="",
         )
         self.events.append(event)
         return event

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from channels.events import Event
+from channels.events import About, Event
 from hub.lifecycle.notifications import FIELDS
 from hub.notify.letters import BODY_MAX, SUBJECT_MAX, Mail, letter
 from hub.notify.prints import MESSAGE_MAX, line, quoted
@@ -30,8 +30,10 @@ def event(**members: Any) -> Event:
         "node": 2,
         "progress": 0.0,
         "data": json.dumps({"row": row}).encode(),
-        "description": "holiday pictures",
+        "about": About("holiday pictures", 1, None, None, "{}"),
     }
+    if "description" in members:
+        about["about"] = About(members.pop("description"), 1, None, None, "{}")
     return Event(**about | members)
 
 

@@ -217,7 +217,7 @@ def test_planning_again_starts_from_nothing() -> None:
     batch = Batch([a_job()], {}, NOW_US)
     loaded = desk.store.load(batch.needs)
     assert batch.plan(loaded) == batch.plan(loaded)
-    assert len(batch.outcomes) == len(batch.drafts) == len(batch.descriptions) == 1
+    assert len(batch.outcomes) == len(batch.drafts) == len(batch.abouts) == 1
 
 
 # Time and contacts

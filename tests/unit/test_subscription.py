@@ -46,7 +46,7 @@ async def watch_from(log: FakeLog, feed: Feed, after: int, limit: int) -> list[i
 
 async def read_then_register(log: FakeLog, feed: Feed, after: int, limit: int) -> list[int]:
     """The obvious way, which loses what is committed between its two steps."""
-    seen = numbers(await log.read_job(1, after, feed.head, 10_000))
+    seen = numbers(await log.read_jobs([1], after, feed.head, 10_000))
     with feed.watch(1) as subscription:
         while len(seen) < len(log.of_job(1, after)):
             seen += numbers(await asyncio.wait_for(subscription.next(limit), 10))
@@ -56,7 +56,7 @@ async def read_then_register(log: FakeLog, feed: Feed, after: int, limit: int) -
 async def register_then_read_all(log: FakeLog, feed: Feed, after: int, limit: int) -> list[int]:
     """The next best way, which gets some events twice."""
     with feed.watch(1) as subscription:
-        seen = numbers(await log.read_job(1, after, 2**63 - 1, 10_000))
+        seen = numbers(await log.read_jobs([1], after, 2**63 - 1, 10_000))
         while len(seen) < len(log.of_job(1, after)):
             seen += numbers(await asyncio.wait_for(subscription.next(limit), 10))
         while feed.ring.of_job(1, subscription.position, 1):
@@ -164,10 +164,10 @@ async def test_a_reader_that_fell_off_the_ring_gets_pages_from_the_log_without_a
             while len(seen) < 50:
                 seen += numbers(await subscription.next(7))
             assert seen == numbers(log.of_job(1, 0))
-            reads = log.reads["read_job"]
+            reads = log.reads["read_jobs"]
             feed.offer(log.commit(1))
             assert numbers(await subscription.next()) == [101]
-            assert log.reads["read_job"] == reads
+            assert log.reads["read_jobs"] == reads
 
 
 @on_virtual_time
@@ -178,7 +178,7 @@ async def test_the_watcher_of_a_quiet_job_reads_no_log_because_others_fill_the_r
             for _ in range(3):
                 feed.offer(log.commit(*[2] * 20, 1))
                 assert len(await subscription.next()) == 1
-            assert log.reads["read_job"] == 0
+            assert log.reads["read_jobs"] == 0
 
 
 @on_virtual_time
