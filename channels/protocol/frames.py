@@ -25,7 +25,7 @@ JOBS_MAX = 1_000
 CHOICES_MAX = 64
 """Most subscriptions of a socket, jobs of a subscription, and values of one field of a filter."""
 
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$(?!\n)")]
 """Name of a subscription, chosen by the client, unique on its socket."""
 
 Pk = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -196,9 +196,14 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Bookmark(ServerFrame, frozen=True, kw_only=True, tag="bookmark"):
-    """Everything up to ``cursor`` was sent."""
+    """Everything up to ``cursor`` was sent.
+
+    ``from`` is the ``to`` of the message before it, as in ``Events``: without it a client could not
+    tell that a message before a bookmark was lost.
+    """
 
     id: str
+    from_: str | UnsetType = msgspec.field(name="from", default=UNSET)
     cursor: str
 
 
