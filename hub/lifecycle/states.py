@@ -6,6 +6,8 @@ UFDL API where it has one, for they are also the transition names that watchers 
 
 from enum import StrEnum
 
+from hub.wire.plain_messages import ShownTransition
+
 
 class Status(StrEnum):
     """Where a job stands. Stored as it is, never inferred from other columns."""
@@ -102,7 +104,7 @@ BY_HUB = frozenset(
 )
 """What nobody asks for: it follows from what a node or another job does, or does not."""
 
-SHOWN_AS = {
+SHOWN_AS: dict[str, ShownTransition] = {
     "acquire": "acquire",
     "release": "release",
     "start": "start",

@@ -4,16 +4,16 @@ Members in UFDL's order; ``seq``, ``tseq`` and ``cursor`` are ours and come last
 exist there; ``lifecycle.states.SHOWN_AS`` says what becomes of ours.
 """
 
-from typing import Any
-
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from channels.events import Cursor, Event
 from hub.lifecycle.states import SHOWN_AS, Status
 from hub.live.frames import text_frame
 from hub.live.standing import Standing, error_of
+from hub.wire.plain_messages import PlainMessage, ShownTransition
 
-FIRST_OF_STATUS = {
+FIRST_OF_STATUS: dict[Status, ShownTransition] = {
     Status.RUNNING: "progress",
     Status.COMPLETED: "finish",
     Status.FAILED: "error",
@@ -21,6 +21,12 @@ FIRST_OF_STATUS = {
 }
 FACE = "ufdl"
 EMPTY = msgspec.Raw(b"{}")
+ENCODER = msgspec.json.Encoder()
+
+Place = tuple[int, int, str] | tuple[UnsetType, UnsetType, UnsetType]
+"""``seq``, ``tseq`` and the cursor of a message; a strict one has none of them."""
+
+NOWHERE: Place = (UNSET, UNSET, UNSET)
 
 
 class Messages:
@@ -39,41 +45,43 @@ class Messages:
 
     def _encode(self, event: Event) -> bytes:
         is_progress = event.kind == "p"
-        members: dict[str, Any] = {
-            "transition": SHOWN_AS[event.type],
-            "description": event.description,
-            "pk": event.job,
-            "progress": event.progress,
-            "cancelled": event.to_status == Status.CANCELED,
-        }
-        if event.node is not None:
-            members["node"] = event.node
-        if event.to_status == Status.FAILED and not is_progress:
-            members["error"] = error_of(event)
-        members["transition_data"] = msgspec.Raw(event.data) if is_progress else EMPTY
-        return self._with_place(members, event.seq, event.tseq, event.gseq)
+        has_failed = event.to_status == Status.FAILED and not is_progress
+        seq, tseq, cursor = self._place(event.seq, event.tseq, event.gseq)
+        message = PlainMessage(
+            transition=SHOWN_AS[event.type],
+            description=event.description,
+            pk=event.job,
+            progress=event.progress,
+            cancelled=event.to_status == Status.CANCELED,
+            node=UNSET if event.node is None else event.node,
+            error=error_of(event) if has_failed else UNSET,
+            transition_data=msgspec.Raw(event.data) if is_progress else EMPTY,  # type: ignore[arg-type]  # the JSON of an object
+            seq=seq,
+            tseq=tseq,
+            cursor=cursor,
+        )
+        return text_frame(ENCODER.encode(message))
 
     def first(self, job: Standing) -> bytes | None:
         """Return the frame a new watcher gets first; ``None`` for a job that has not begun."""
         transition = FIRST_OF_STATUS.get(job.status)
         if transition is None:
             return None
-        members: dict[str, Any] = {
-            "transition": transition,
-            "description": job.description,
-            "pk": job.job,
-            "progress": job.progress,
-            "cancelled": job.status == Status.CANCELED,
-        }
-        if job.node is not None:
-            members["node"] = job.node
-        if job.status == Status.FAILED:
-            members["error"] = job.error
-        members["transition_data"] = EMPTY
-        return self._with_place(members, job.seq, job.tseq, job.gseq)
+        seq, tseq, cursor = self._place(job.seq, job.tseq, job.gseq)
+        message = PlainMessage(
+            transition=transition,
+            description=job.description,
+            pk=job.job,
+            progress=job.progress,
+            cancelled=job.status == Status.CANCELED,
+            node=UNSET if job.node is None else job.node,
+            error=job.error if job.status == Status.FAILED else UNSET,
+            transition_data={},
+            seq=seq,
+            tseq=tseq,
+            cursor=cursor,
+        )
+        return text_frame(ENCODER.encode(message))
 
-    def _with_place(self, members: dict[str, Any], seq: int, tseq: int, gseq: int) -> bytes:
-        if not self._strict:
-            members["seq"], members["tseq"] = seq, tseq
-            members["cursor"] = str(Cursor(self._epoch, gseq))
-        return text_frame(msgspec.json.encode(members))
+    def _place(self, seq: int, tseq: int, gseq: int) -> Place:
+        return NOWHERE if self._strict else (seq, tseq, str(Cursor(self._epoch, gseq)))
