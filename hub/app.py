@@ -216,6 +216,6 @@ def _cors(settings: Settings) -> CORSConfig | None:
         allow_origins=origins,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=["authorization", "content-type", "content-disposition", "node-id"],
-        expose_headers=["X-Hub-Cursor", "X-Hub-Truncated"],
+        expose_headers=["X-Hub-Cursor", "X-Hub-Head", "X-Hub-Truncated"],
         max_age=600,
     )

@@ -20,6 +20,7 @@ from hub.wire.accounts import (
     UserPutIn,
     VerifyIn,
 )
+from hub.wire.cloudevents import BATCH_TYPE, CloudEvent
 from hub.wire.docker import (
     CUDA_TEXTS,
     DOCKER_TEXTS,
@@ -207,6 +208,12 @@ CHANGES_OUTPUTS = frozenset(
     {"outputs_add", "outputs_delete", "job_outputs_hard_delete", "job_outputs_reinstate"}
 )
 """Calls that answer with an output and, as those about jobs do, with a place in the log."""
+
+OTHER_FORMS: dict[str, tuple[str, Any]] = {
+    "events_list": (BATCH_TYPE, list[CloudEvent]),
+    "jobs_events": (BATCH_TYPE, list[CloudEvent]),
+}
+"""Media type and kind of what some calls answer to those who ask for it."""
 
 EMPTY = frozenset({"nodes_ping"})
 """Calls that answer 200 and yet have nothing to say."""

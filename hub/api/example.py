@@ -6,10 +6,14 @@ import msgspec
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A call: what is sent, and the struct, the structs or the text that come back."""
+    """A call: what is sent, and the struct, the structs or the text that come back.
+
+    ``other`` comes back to those who ask for the other form of the answer.
+    """
 
     request: Any = None
     response: Any = None
+    other: Any = None
 
     def answer(self) -> Any:
         """Return the answer as it is on the wire, decoded."""

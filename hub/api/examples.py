@@ -15,6 +15,7 @@ from hub.wire.accounts import (
     UserOut,
     Verified,
 )
+from hub.wire.cloudevents import CloudEvent
 from hub.wire.events import EventOut, EventPage
 from hub.wire.executions import ExecutionOut, ExecutionPage
 from hub.wire.health import Health
@@ -131,6 +132,15 @@ PROGRESS = EventOut(
     data={"comment": "decoded"},
 )
 EVENTS = EventPage(items=[PROGRESS], cursor=CURSOR, head=CURSOR)
+CLOUD_EVENT = CloudEvent(
+    id="k3p9:945",
+    source="/jobs/7",
+    type="job.progress",
+    subject="progress",
+    time=PROGRESS.time,
+    sequence="00000000000000000945",
+    data=PROGRESS,
+)
 EXECUTION = ExecutionOut(
     number=1,
     attempt=1,
@@ -271,8 +281,8 @@ EXAMPLES: dict[str, Example] = {
     "jobs_executions": Example(response=ExecutionPage(items=[EXECUTION], next=None)),
     "jobs_quarantine": Example(response=QuarantineOut(items=[LATE])),
     "jobs_quarantine_get": Example(response="the bytes of the picture"),
-    "events_list": Example(response=EVENTS),
-    "jobs_events": Example(response=EVENTS),
+    "events_list": Example(response=EVENTS, other=[CLOUD_EVENT]),
+    "jobs_events": Example(response=EVENTS, other=[CLOUD_EVENT]),
     "audit_list": Example(response=AuditPage(items=[ACT], next=None)),
     "health_live": Example(response=Health(status="ok", problems=[])),
     "health_ready": Example(response=Health(status="ok", problems=[])),

@@ -12,7 +12,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
 
 from hub.api import CONTROLLERS
-from hub.api.contract import EMPTY, REQUESTS, TAGS, Json
+from hub.api.contract import EMPTY, OTHER_FORMS, REQUESTS, TAGS, Json
 from hub.api.error_responses import problem_schema, responses
 from hub.api.examples import MESSAGE
 from hub.api.operations import PARAMETERS, Operation, Types
@@ -53,7 +53,8 @@ def document(dependencies: frozenset[str]) -> Json:
     """
     app = _mute_app(dependencies)
     kinds = answer_kinds(app)
-    types = Types([*kinds.values(), *(body.kind for body in REQUESTS.values() if body)])
+    others = [kind for _, kind in OTHER_FORMS.values()]
+    types = Types([*kinds.values(), *others, *(body.kind for body in REQUESTS.values() if body)])
     return {
         "openapi": "3.1.0",
         "info": {"title": "Realtime job hub", "version": "1", "description": ABOUT},

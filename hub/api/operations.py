@@ -172,13 +172,22 @@ class Operation:
         if self._kind is not None and self._method != "head":
             media_type = JSON_TYPE if is_json(self._kind) else BYTES_TYPE
             shown = {"schema": self._types.schema(self._kind), "example": self._example.answer()}
-            found["content"] = {media_type: shown}
+            found["content"] = {media_type: shown} | self._other_form()
         return found
+
+    def _other_form(self) -> Json:
+        if self._action not in contract.OTHER_FORMS:
+            return {}
+        media_type, kind = contract.OTHER_FORMS[self._action]
+        example = msgspec.to_builtins(self._example.other)
+        return {media_type: {"schema": self._types.schema(kind), "example": example}}
 
     def _headers(self) -> Json:
         notes = {}
         if self._kind in (JobOut, JobPage, EventPage) or self._action in contract.CHANGES_OUTPUTS:
             notes["X-Hub-Cursor"] = "place in the log that this answer shows"
+        if self._kind is EventPage:
+            notes["X-Hub-Head"] = "where the log ends now"
         if self._body is contract.FILTER:
             notes["X-Hub-Truncated"] = "``true`` if there are more than the hub lists"
         if self._kind is bytes:

@@ -1,8 +1,13 @@
 """Events of the log on the wire."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+from channels.events import Event
+from hub import clock
+
+EventType = Literal["job.transition", "job.progress"]
 
 
 class EventOut(msgspec.Struct, frozen=True):
@@ -18,7 +23,7 @@ class EventOut(msgspec.Struct, frozen=True):
     job: int
     seq: int
     tseq: int
-    type: str
+    type: EventType
     transition: str
     from_status: str | None
     to_status: str | None
@@ -36,3 +41,23 @@ class EventPage(msgspec.Struct, frozen=True):
     items: list[EventOut]
     cursor: str
     head: str
+
+
+def event_out(event: Event) -> EventOut:
+    """Return an event as ``/v1`` shows it; its data is spliced in as it is stored."""
+    return EventOut(
+        g=event.gseq,
+        job=event.job,
+        seq=event.seq,
+        tseq=event.tseq,
+        type="job.progress" if event.kind == "p" else "job.transition",
+        transition=event.type,
+        from_status=event.from_status,
+        to_status=event.to_status,
+        time=clock.iso(event.time_us),
+        attempt=event.attempt,
+        node=event.node,
+        progress_amount=event.progress,
+        n=event.n,
+        data=msgspec.Raw(event.data),
+    )

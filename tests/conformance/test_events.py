@@ -1,6 +1,7 @@
 """The log over HTTP: what happened, in order, without a hole, from any place on."""
 
 import pytest
+from httpx import Response
 
 from tests.conformance.foreign import Json, World, good, problem
 
@@ -183,3 +184,80 @@ def test_the_events_of_a_removed_job_are_blank_in_the_log(world: World) -> None:
     assert first["job"] == last["job"] == job
     assert "secret plan" not in answer.text
     assert last["g"] == first["g"] + 1
+
+
+BATCH = "application/cloudevents-batch+json"
+FORMS = [
+    ("&format=cloudevents", "*/*"),
+    ("&format=cloudevents", "application/json"),
+    ("", BATCH),
+    ("", "application/cloudevents+json"),
+    ("", f"text/html;q=0.5, {BATCH}"),
+]
+
+
+def asked(world: World, path: str, accept: str) -> Response:
+    return world.viewer.ask("GET", path, headers={"Accept": accept})
+
+
+@pytest.mark.parametrize(("query", "accept"), FORMS)
+def test_events_can_be_had_as_cloudevents(world: World, query: str, accept: str) -> None:
+    before = world.head()
+    job = story(world)
+    epoch = before.split(":")[1]
+    for path in (f"/v1/jobs/{job}/events", "/v1/events"):
+        answer = asked(world, f"{path}?after={before}{query}", accept)
+
+        assert answer.headers["content-type"] == BATCH
+        assert answer.headers["x-hub-cursor"] == answer.headers["x-hub-head"] == world.head()
+        assert answer.headers["vary"] == "Accept"
+        assert good(answer) == [
+            {
+                "specversion": "1.0",
+                "id": f"{epoch}:{event['g']}",
+                "source": f"/jobs/{job}",
+                "type": event["type"],
+                "subject": event["transition"],
+                "time": event["time"],
+                "datacontenttype": "application/json",
+                "sequence": f"{event['g']:020}",
+                "data": event,
+            }
+            for event in world.events(job)
+        ]
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+def test_cloudevents_can_be_read_page_by_page(world: World, limit: int) -> None:
+    after = world.head()
+    job = story(world)
+    told: list[Json] = []
+    head = ""
+
+    while after != head:
+        path = f"/v1/events?format=cloudevents&after={after}&limit={limit}"
+        answer = world.viewer.get(path)
+        told += good(answer)
+        after, head = answer.headers["x-hub-cursor"], answer.headers["x-hub-head"]
+
+    assert [one["data"] for one in told] == world.events(job)
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/html", f"{BATCH};q=inf", "application/json", "x"])
+def test_who_asks_for_nothing_else_gets_the_page(world: World, accept: str) -> None:
+    job = world.new_job()
+    for query in ("", "?format=json"):
+        answer = asked(world, f"/v1/jobs/{job}/events{query}", accept)
+        assert answer.headers["content-type"] == "application/json"
+        assert good(answer)["items"] == world.events(job)
+
+
+def test_a_format_that_there_is_not_is_refused(world: World) -> None:
+    job = world.new_job()
+    for path in ("/v1/events", f"/v1/jobs/{job}/events"):
+        for given in ("xml", "", "cloudevents,json"):
+            problem(world.viewer.get(f"{path}?format={given}"), 400)
+
+
+def test_a_cursor_that_is_gone_is_a_problem_in_every_form(world: World) -> None:
+    problem(world.viewer.get("/v1/events?format=cloudevents&after=v1:zz:1"), 410, "cursor_gone")

@@ -300,13 +300,12 @@ def test_a_file_whose_name_is_no_unicode_is_counted_all_the_same(tmp_path: Path)
 
 def event(seq: int, transition: str) -> EventOut:
     """An event of a job's log."""
-    kind = "job.progress" if transition == "progress" else "job.transition"
     return EventOut(
         g=seq,
         job=1,
         seq=seq,
         tseq=seq,
-        type=kind,
+        type="job.progress" if transition == "progress" else "job.transition",
         transition=transition,
         from_status=None,
         to_status=None,
