@@ -28,8 +28,9 @@ Every failure is `application/problem+json`: `detail` is for people, `code` is s
 programs, and what is wrong with a single member of the body stands under the name of that member.
 Whoever gets 503 should try again after `Retry-After` seconds.
 
-To watch a job, open the WebSocket `ws /v1/jobs/{{pk}}` with the same bearer header. Each text
-message is one JSON object about one transition:
+What is told live stands in the AsyncAPI document, `/schema/asyncapi.json`. To watch a job the plain
+way, open the WebSocket `ws /v1/jobs/{{pk}}` with the same bearer header. Each text message is one
+JSON object about one transition:
 
 ```json
 {msgspec.json.format(msgspec.json.encode(MESSAGE), indent=2).decode()}

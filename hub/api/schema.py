@@ -1,6 +1,7 @@
-"""``/schema``: the API described, for programs as OpenAPI and for people as a page."""
+"""``/schema``: the API described, for programs as OpenAPI and AsyncAPI, for people as a page."""
 
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Annotated, Any
 
@@ -9,14 +10,17 @@ from litestar import HttpMethod, Litestar, Request, Response, route
 from litestar.params import QueryParameter
 from litestar.response import Redirect
 
+from hub.api import asyncapi
+from hub.api.contract import Json
 from hub.api.openapi import document
 from hub.api.schema_page import SchemaPage
+from hub.outputs.ranges import entity_tag, is_unchanged
 
 AnyRequest = Request[Any, Any, Any]
 Search = Annotated[str, QueryParameter(name="q", max_length=200)]
 
 LOOKED_AT = (HttpMethod.GET, HttpMethod.HEAD)
-OPENAPI_TYPE = "application/json"
+JSON_TYPE = "application/json"
 STYLE = files("hub.api").joinpath("schema.css").read_text()
 
 # Whatever gets onto the page, a browser shall neither run it nor fetch anything for it.
@@ -40,7 +44,20 @@ LOCKED_DOWN = {
 )
 def api_schema(request: AnyRequest) -> Response[bytes]:
     """Give the OpenAPI document."""
-    return Response(_encoded(_dependencies(request.app)), media_type=OPENAPI_TYPE)
+    return _answer(request, _openapi(_dependencies(request.app)))
+
+
+@route(
+    "/schema/asyncapi.json",
+    http_method=LOOKED_AT,
+    opt={"action": "api_live_schema"},
+    operation_id="api_live_schema",
+    include_in_schema=False,
+    sync_to_thread=True,  # likewise
+)
+def api_live_schema(request: AnyRequest) -> Response[bytes]:
+    """Give the AsyncAPI document."""
+    return _answer(request, _asyncapi())
 
 
 @route(
@@ -82,7 +99,26 @@ async def home() -> Redirect:
     return Redirect("/schema", status_code=302)
 
 
-ROUTES = (api_schema, api_page, api_style, home)
+ROUTES = (api_schema, api_live_schema, api_page, api_style, home)
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """A document as it is sent, and its entity tag."""
+
+    body: bytes
+    tag: str
+
+
+def _answer(request: AnyRequest, encoded: Encoded) -> Response[bytes]:
+    headers = {"ETag": encoded.tag, "Cache-Control": "no-cache"}
+    if is_unchanged(request.headers.get("if-none-match"), encoded.tag):
+        return Response(b"", status_code=304, headers=headers)
+    return Response(encoded.body, media_type=JSON_TYPE, headers=headers)
+
+
+def _encode(described: Json) -> Encoded:
+    body = msgspec.json.encode(described)
+    return Encoded(body, entity_tag(sha256(body).hexdigest()))
 
 
 @cache
@@ -91,8 +127,13 @@ def _page(dependencies: frozenset[str]) -> SchemaPage:
 
 
 @cache
-def _encoded(dependencies: frozenset[str]) -> bytes:
-    return msgspec.json.encode(document(dependencies))
+def _openapi(dependencies: frozenset[str]) -> Encoded:
+    return _encode(document(dependencies))
+
+
+@cache
+def _asyncapi() -> Encoded:
+    return _encode(asyncapi.document())
 
 
 def _dependencies(app: Litestar) -> frozenset[str]:

@@ -35,7 +35,8 @@ PAGE = """\
 <nav aria-label="Contents"><ul>{contents}<li><a href="#failures">failures</a></li>
 <li><a href="#types">types</a></li></ul></nav>
 {about}
-<p>For programs there is <a href="/schema/openapi.json">the OpenAPI document</a>. The calls of curl
+<p>For programs there is <a href="/schema/openapi.json">the OpenAPI document</a>, and for what is
+told live <a href="/schema/asyncapi.json">the AsyncAPI document</a>. The calls of curl
 below want <code>HUB</code>, the address of this hub, and <code>TOKEN</code> in the environment.</p>
 </header>
 <main id="calls">

@@ -66,6 +66,7 @@ PERMISSIONS: dict[str, Permission] = {
     "api_page": ANYBODY,
     "api_schema": ANYBODY,
     "api_style": ANYBODY,
+    "api_live_schema": ANYBODY,
     "auth_obtain": ANYBODY,
     "auth_refresh": ANYBODY,
     "auth_verify": ANYBODY,

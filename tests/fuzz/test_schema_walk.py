@@ -18,7 +18,9 @@ from tests.fuzz.roles import DONE, callers, expected
 from tests.fuzz.scenes import SCENES, Scene
 from tests.fuzz.walk import Walker
 
-UNDESCRIBED = frozenset({"home", "api_page", "api_schema", "api_style", "jobs_watch"})
+UNDESCRIBED = frozenset(
+    {"home", "api_page", "api_schema", "api_live_schema", "api_style", "jobs_watch"}
+)
 """Pages for people, and the socket: OpenAPI has no words for it."""
 
 SOME = 12

@@ -26,7 +26,7 @@ from hub.settings import load
 from orm.filters import fields
 from tests.integration.conftest import HubClient, Json
 
-OF_THE_PAGE = {"home", "api_page", "api_schema", "api_style"}
+OF_THE_PAGE = {"home", "api_page", "api_schema", "api_live_schema", "api_style"}
 SOCKET = "jobs_watch"
 LISTED = {
     "users_list": fields.USERS,
@@ -468,6 +468,7 @@ async def test_what_is_always_refused_is_described_so(
         ("/schema", "text/html; charset=utf-8"),
         ("/schema/", "text/html; charset=utf-8"),
         ("/schema/openapi.json", "application/json"),
+        ("/schema/asyncapi.json", "application/json"),
         ("/schema/style.css", "text/css; charset=utf-8"),
     ],
 )
@@ -485,6 +486,19 @@ async def test_the_description_can_be_had_without_an_account(
 async def test_the_document_is_what_is_served(anybody: httpx.AsyncClient, described: Json) -> None:
     served = (await anybody.get("/schema/openapi.json")).content
     assert served == msgspec.json.encode(described)
+
+
+@pytest.mark.parametrize("path", ["/schema/openapi.json", "/schema/asyncapi.json"])
+async def test_who_has_a_document_is_not_sent_it_again(
+    anybody: httpx.AsyncClient, path: str
+) -> None:
+    first = await anybody.get(path)
+    tag = first.headers["etag"]
+    again = await anybody.get(path, headers={"If-None-Match": f'"other", {tag}'})
+    other = await anybody.get(path, headers={"If-None-Match": '"other"'})
+
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert (other.status_code, other.content) == (200, first.content)
 
 
 async def test_home_leads_to_the_page(anybody: httpx.AsyncClient) -> None:
@@ -511,6 +525,7 @@ def test_the_page_needs_nothing_from_elsewhere(page: str) -> None:
         "/schema",
         "/schema/style.css",
         "/schema/openapi.json",
+        "/schema/asyncapi.json",
     }
     assert "://" not in page
     assert "<script" not in page
