@@ -3,6 +3,7 @@
 import asyncio
 import re
 from array import array
+from collections.abc import Callable
 from time import perf_counter
 
 from tests.bench import frames
@@ -18,9 +19,13 @@ class Audience:
     """What all watchers of a job heard, and when.
 
     A server writes the same bytes to every watcher, so each distinct chunk is parsed once.
+
+    Args:
+        look: Is shown each message when it is parsed, and raises if it does not like it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[bytes], object] | None = None) -> None:
+        self.look = look
         self.watchers: list[Watcher] = []
         self.sent_s: dict[int, float] = {}
         self.latencies_s = array("d")
@@ -105,6 +110,9 @@ class Watcher(Socket):
         is_first = self.is_between_frames
         arrived = self.frames_in(data)
         texts = [frame.payload for frame in arrived if frame.opcode == frames.TEXT]
+        if self._audience.look is not None:
+            for text in texts:
+                self._audience.look(text)
         counters = tuple(int(found) for text in texts for found in _COUNTER.findall(text))
         if is_first and self.is_between_frames and len(texts) == len(arrived):
             self._audience.learn(data, counters)

@@ -19,6 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from tests.compat.python_client import Answer, Json, Refused, Tokens, whole
+from tests.frame_schemas import told
 
 ALL_SOCKET: Json = {
     "actions": {
@@ -318,7 +319,7 @@ class JobView:
         except ConnectionClosed as closed:
             raise ClosedByServer(str(closed)) from closed
         assert isinstance(text, str), "the client parses text frames only"
-        self.messages.append(json.loads(text))
+        self.messages.append(told(text))
         return self.messages[-1]
 
     def until(self, *transitions: str, limit_s: float = LIMIT_S) -> Json:

@@ -11,6 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.conformance.foreign import Client, Json, World, good, world_on
 from tests.conformance.hub_process import StartHub
+from tests.frame_schemas import told
 
 LIMIT_S = 5.0
 OURS = ("seq", "tseq", "cursor")
@@ -26,6 +27,7 @@ class Watcher:
         """Return the next message as it came."""
         message = self.connection.recv(timeout=LIMIT_S)
         assert isinstance(message, str)
+        told(message)
         return message
 
     def message(self) -> Json:

@@ -4,7 +4,6 @@ A node is lost here after twelve seconds of silence, and doubted after one.
 """
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from tests import frame_schemas
 from tests.bench.client import Caller, dial
 from tests.bench.world import FINISH, START, World
 from tests.conformance.hub_process import PROJECT
@@ -138,7 +138,7 @@ async def heard(on: Scene, told: list[str]) -> None:
     headers = {"Authorization": f"Bearer {on.world.token}"}
     async with connect(f"{on.hub.socket_url}/v1/jobs/{on.job}", additional_headers=headers) as peer:
         async for message in peer:
-            kind: str = json.loads(message)["transition"]
+            kind: str = frame_schemas.told(message)["transition"]
             told += [kind] if told[-1:] != [kind] else []
             if kind == "finish":
                 return

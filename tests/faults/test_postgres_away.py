@@ -1,7 +1,6 @@
 """PostgreSQL dies, comes back, or throws everybody out: the hub says so, waits, and goes on."""
 
 import asyncio
-import json
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +16,7 @@ from tests.bench.world import World, progress_body, running_jobs
 from tests.faults.crowd import all_live, crowd
 from tests.faults.history import History
 from tests.faults.stage import Stage, Victim
+from tests.frame_schemas import told
 from tests.servers import PrivatePostgres, require
 
 NODES = 8
@@ -148,7 +148,7 @@ async def test_watchers_stay_while_postgresql_is_away_and_hear_what_comes_after(
             proxy=None,
         ) as watcher,
     ):
-        await watcher.recv()
+        told(await watcher.recv())
         async with dead(postgres):
             await answered_away(client, "POST", f"/v1/jobs/{job}/progress/0.25")
         assert await seconds_until_written(client, job) < HEALED_LIMIT_S
@@ -157,7 +157,7 @@ async def test_watchers_stay_while_postgresql_is_away_and_hear_what_comes_after(
 
 
 async def heard(watcher: ClientConnection) -> list[int]:
-    message = json.loads(await asyncio.wait_for(watcher.recv(), 5))
+    message = told(await asyncio.wait_for(watcher.recv(), 5))
     return [message["tseq"], message["seq"]]
 
 

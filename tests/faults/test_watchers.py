@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from tests import frame_schemas
 from tests.bench.client import Address
 from tests.bench.posting import Poster
 from tests.bench.sockets import handshake
@@ -35,7 +36,7 @@ class Show:
         self.hub = hub
         self.world = world
         self.job = job
-        self.audience = Audience()
+        self.audience = Audience(look=frame_schemas.told)
         self.poster = Poster(self.report, self.audience.sent_s)
 
     def report(self, counter: int) -> bytes:
@@ -202,7 +203,7 @@ class Faithful:
             proxy=None,
         ) as connection:
             while until not in self.heard[-1:]:
-                message = json.loads(await connection.recv())
+                message = frame_schemas.told(await connection.recv())
                 self._cursor = message["cursor"]
                 self.seqs.append(message["seq"])
                 if counter := message["transition_data"].get("counter"):
