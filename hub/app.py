@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException
 
 from channels.feed import Feed
 from hub import clock
+from hub.addresses import listed
 from hub.api import CONTROLLERS
 from hub.api.desk import Desk
 from hub.api.health import Readiness
@@ -24,8 +25,13 @@ from hub.api.problems import (
     refuse_handshake,
 )
 from hub.api.schema import ROUTES as SCHEMA_ROUTES
+from hub.api.sign_in_page import ROUTES as PAGE_ROUTES
 from hub.auth.accounts import Accounts
+from hub.auth.doors import Doors
 from hub.auth.guard import Guard, NodeOwners
+from hub.auth.origins import Origins
+from hub.auth.proxies import Proxies
+from hub.auth.tickets import Tickets
 from hub.auth.tokens import Tokens
 from hub.lifecycle.ledger import Ledger
 from hub.lifecycle.log import CommittedLog
@@ -52,6 +58,8 @@ from orm.queries.batch_sqlite import SqliteBatches
 log = logging.getLogger("hub.app")
 
 DAY_S = 86_400.0
+RIGHTS_S = 0.5
+"""Time between looks at the rights of sockets; with what tokens are believed below 5 seconds."""
 
 PROVIDED = (
     "settings",
@@ -60,6 +68,8 @@ PROVIDED = (
     "desk",
     "tokens",
     "accounts",
+    "tickets",
+    "doors",
     "owners",
     "offers",
     "store",
@@ -86,9 +96,16 @@ class Hub:
         )
         self.tokens = Tokens(self.engine, settings.access_token_s, settings.refresh_token_s)
         self.accounts = Accounts(self.engine, self.tokens)
+        self.tickets = Tickets(self.engine, self.tokens)
+        self.doors = Doors(
+            self.tokens,
+            self.tickets,
+            _origins(settings),
+            anonymous_watch=settings.anonymous_watch,
+        )
         self.owners = NodeOwners(self.engine)
         self.offers = Offers()
-        self.sockets = Sockets(self.tokens, settings.max_sockets)
+        self.sockets = Sockets(self.doors, settings.max_sockets)
         self.gallery = Gallery(self.engine, self.feed, self.sockets, refuse_handshake)
         self.store = LocalStore(settings.outputs_dir)
         self.quarantine = Quarantine(
@@ -98,10 +115,7 @@ class Hub:
         )
         self.readiness = Readiness(self.engine, settings.data_dir)
         self.guard = Guard(
-            self.tokens,
-            self.owners,
-            refuse_handshake,
-            anonymous_watch=settings.anonymous_watch,
+            self.doors, self.owners, Proxies(settings.proxy_networks), refuse_handshake
         )
 
     @asynccontextmanager
@@ -135,8 +149,9 @@ class Hub:
                 *(Chore("told places", 2.0, teller.keep) for teller in tellers),
                 Chore("heartbeat", 0.5, self._beat),
                 Chore("leases", SWEEP_S, reaper.sweep),
-                Chore("socket rights", 2.0, self.sockets.check_tokens),
+                Chore("socket rights", RIGHTS_S, self.sockets.check_rights),
                 Chore("dead tokens", 600.0, self.accounts.sweep_tokens),
+                Chore("unused tickets", 60.0, self.tickets.sweep),
                 Chore("temporary files", 3_600.0, sweep_temporary),
                 Chore("alarms", 5.0, Alarms(self.engine, self.owners.shared).write),
                 Chore("quarantine", 600.0, self.quarantine.sweep),
@@ -192,7 +207,7 @@ def create_app(settings: Settings) -> Litestar:
     """Return the ASGI application; ``app.state.hub`` is the ``Hub`` behind it."""
     hub = Hub(settings)
     app = ProblemsForSockets(
-        route_handlers=[*CONTROLLERS, *SCHEMA_ROUTES, watch_job],
+        route_handlers=[*CONTROLLERS, *SCHEMA_ROUTES, *PAGE_ROUTES, watch_job],
         lifespan=[hub.running],
         middleware=[hub.guard],
         dependencies=hub.provided(),
@@ -208,8 +223,13 @@ def create_app(settings: Settings) -> Litestar:
     return app
 
 
+def _origins(settings: Settings) -> Origins:
+    public = settings.public
+    return Origins(public.origin if public else None, settings.page_origins)
+
+
 def _cors(settings: Settings) -> CORSConfig | None:
-    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    origins = [*listed(settings.cors_origins), *sorted(settings.page_origins)]
     if not origins:
         return None
     return CORSConfig(
@@ -217,5 +237,7 @@ def _cors(settings: Settings) -> CORSConfig | None:
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=["authorization", "content-type", "content-disposition", "node-id"],
         expose_headers=["X-Hub-Cursor", "X-Hub-Head", "X-Hub-Truncated"],
+        # The guard refuses the cookie of a page that may call but not use it.
+        allow_credentials=bool(settings.page_origins),
         max_age=600,
     )

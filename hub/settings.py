@@ -1,11 +1,13 @@
 """One frozen ``Settings``, read once from ``HUB_*``; units are in the names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, get_args
 
 import msgspec
 
+from hub import addresses
+from hub.addresses import Network, PublicUrl
 from hub.errors import InvalidInput
 from hub.mail import MailServer, is_address, server_of
 
@@ -53,6 +55,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bool, says("let anybody open a plain job socket (old browser clients)")
     ] = False
     cors_origins: Annotated[str, says("comma-separated origins that may call from a browser")] = ""
+    public_url: Annotated[
+        str, says("where browsers reach the hub: https://host/path; empty is only on this machine")
+    ] = ""
+    allowed_origins: Annotated[
+        str, says("comma-separated origins whose pages may use the session cookie, besides its own")
+    ] = ""
+    trusted_proxies: Annotated[
+        str,
+        says("comma-separated addresses or networks of proxies whose X-Forwarded-* are believed"),
+    ] = ""
     access_token_s: Annotated[Positive, says("life of an access token, in seconds")] = 3_600
     refresh_token_s: Annotated[Positive, says("life of a refresh token, in seconds")] = 28_800
     list_max: Annotated[Positive, says("most rows that one POST …/list answers")] = 10_000
@@ -106,9 +118,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return server_of(self.smtp_url) if self.smtp_url else None
 
     @property
+    def public(self) -> PublicUrl | None:
+        """Where browsers reach the hub, ``None`` when that was not said."""
+        return addresses.public_url(self.public_url) if self.public_url else None
+
+    @property
+    def page_origins(self) -> frozenset[str]:
+        """Origins besides the hub's own whose pages may use the session cookie."""
+        return addresses.origins(self.allowed_origins)
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """Where the proxies are that are believed."""
+        return addresses.networks(self.trusted_proxies)
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the database is a SQLite file."""
         return self.database_file is not None
+
+
+ADDRESSES: dict[str, Callable[[Settings], object]] = {
+    "public_url": lambda settings: settings.public,
+    "allowed_origins": lambda settings: settings.page_origins,
+    "trusted_proxies": lambda settings: settings.proxy_networks,
+}
+"""What reads each setting that holds addresses."""
 
 
 def load(environ: Mapping[str, str], **overrides: str | int | bool | None) -> Settings:
@@ -133,6 +168,11 @@ def load(environ: Mapping[str, str], **overrides: str | int | bool | None) -> Se
     if not settings.database.startswith((SQLITE, "postgresql://", "postgres://")):
         raise BadSettings("HUB_DATABASE_URL starts with postgresql:// or sqlite:///")
     _check_mail(settings)
+    for name, read in ADDRESSES.items():
+        try:
+            read(settings)
+        except ValueError as error:
+            raise BadSettings(f"HUB_{name.upper()}: {error}") from None
     return settings
 
 

@@ -21,6 +21,7 @@ from hub.api.nodes import NodesController
 from hub.api.outputs import OutputsController
 from hub.api.quarantine import QuarantineController
 from hub.api.resident_values import job_types_values
+from hub.api.stream_tickets import tickets_create
 from hub.api.submission import SubmissionController
 from hub.api.template_exchange import TemplateExchangeController
 from hub.api.template_questions import TemplateQuestionsController
@@ -44,6 +45,7 @@ CONTROLLERS = (
     TemplateQuestionsController,
     SubmissionController,
     AuthController,
+    tickets_create,
     TokensController,
     UsersController,
     audit_list,

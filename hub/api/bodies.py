@@ -4,17 +4,20 @@ import asyncio
 from array import array
 from itertools import accumulate
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
 
 from hub.api.problems import UnsupportedMediaType
-from hub.auth.guard import one_header
+from hub.auth.doors import one_header
 from hub.errors import BodyTooLarge, InvalidInput
 
 T = TypeVar("T")
 
 JSON = b"application/json"
+FORM = b"application/x-www-form-urlencoded"
+FIELDS_MAX = 16
 
 CUT_OFF = "the body was cut off"
 
@@ -44,6 +47,25 @@ async def raw_body(request: Request[Any, Any, Any]) -> bytes:
         if declared != JSON and declared.partition(b";")[0].strip().lower() != JSON:
             raise UnsupportedMediaType
     return body
+
+
+async def form(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Return the fields of an HTML form; of fields of one name the last.
+
+    Raises:
+        BodyTooLarge: it is larger than its route allows.
+        InvalidInput: it was cut off, is no form, or has more fields than any form here.
+        UnsupportedMediaType: it is sent as something else.
+    """
+    body = await _received(request, request.route_handler.resolve_request_max_body_size() or 0)
+    declared = one_header(request.scope["headers"], b"content-type") or b""
+    if declared.partition(b";")[0].strip().lower() != FORM:
+        raise UnsupportedMediaType(f"send the form as {FORM.decode()}")
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError as error:
+        raise InvalidInput("this is no form") from error
+    return dict(pairs)
 
 
 async def _received(request: Request[Any, Any, Any], most_bytes: int) -> bytes:

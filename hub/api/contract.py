@@ -14,6 +14,7 @@ from hub.api.nodes import REQUIRED as NODE_MEMBERS
 from hub.wire.accounts import (
     ObtainIn,
     RefreshIn,
+    TicketIn,
     TokenIn,
     UserIn,
     UserPatchIn,
@@ -64,6 +65,8 @@ REQUESTS: dict[str, Body | None] = {
     "auth_obtain": Body(ObtainIn),
     "auth_refresh": Body(RefreshIn),
     "auth_verify": Body(VerifyIn),
+    "auth_session_start": Body(ObtainIn),
+    "tickets_create": Body(TicketIn),
     "tokens_create": Body(TokenIn),
     "users_list": FILTER,
     "users_create": Body(UserIn),
@@ -200,7 +203,8 @@ REFUSALS: dict[int, frozenset[str]] = {
     410: frozenset({"events_list", "jobs_events"}),
     416: frozenset({"outputs_get", "jobs_quarantine_get"}),
     422: frozenset({"jobs_submit", "job_templates_create_job"}),
-    429: frozenset({"auth_obtain"}),
+    403: frozenset({"auth_session_start", "auth_session_end"}),
+    429: frozenset({"auth_obtain", "auth_session_start", "tickets_create"}),
 }
 """Statuses that only some calls answer. What holds for whole groups of calls is derived."""
 

@@ -10,6 +10,7 @@ from hub.wire.accounts import (
     AuditPage,
     Refreshed,
     SignedIn,
+    TicketMade,
     TokenMade,
     TokenOut,
     UserOut,
@@ -212,6 +213,8 @@ EXAMPLES: dict[str, Example] = {
     ),
     "auth_refresh": Example({"refresh": REFRESH}, Refreshed(ACCESS)),
     "auth_verify": Example({"token": ACCESS}, Verified()),
+    "auth_session_start": Example({"username": "maria", "password": "correct horse battery"}),
+    "tickets_create": Example({"job": 7}, TicketMade("hub_t_Rw5yN8cD1pK4gV7z", expires_in=30)),
     "tokens_list": Example(response=[TOKEN]),
     "tokens_create": Example(
         {"name": "camera worker"},

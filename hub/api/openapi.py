@@ -16,21 +16,27 @@ from hub.api.contract import EMPTY, OTHER_FORMS, REQUESTS, TAGS, Json
 from hub.api.error_responses import problem_schema, responses
 from hub.api.examples import MESSAGE
 from hub.api.operations import PARAMETERS, Operation, Types
+from hub.auth import cookies
 
 ABOUT = f"""\
 The REST face of the hub. Bodies are JSON in UTF-8. Times are ISO 8601, UTC, with microseconds.
 
 Sign in with `auth_obtain` and send `Authorization: Bearer TOKEN` with each call, or make a token
 for a program with `tokens_create`. A worker also sends `Node-Id`, the number of a node that its
-account registered.
+account registered. Nothing in a query is a token.
+
+A page of the hub's own origin may use the session cookie of `auth_session_start` instead. Where
+something is changed, and for every socket, it counts only with the `Origin` of such a page, exactly
+(403 `origin_refused`). If a call has both, the bearer token counts.
 
 Every failure is `application/problem+json`: `detail` is for people, `code` is stable and for
 programs, and what is wrong with a single member of the body stands under the name of that member.
 Whoever gets 503 should try again after `Retry-After` seconds.
 
 What is told live stands in the AsyncAPI document, `/schema/asyncapi.json`. To watch a job the plain
-way, open the WebSocket `ws /v1/jobs/{{pk}}` with the same bearer header. Each text message is one
-JSON object about one transition:
+way, open the WebSocket `ws /v1/jobs/{{pk}}` with the same bearer header, the cookie of a page, or a
+one-use ticket of `tickets_create`, offered as subprotocol `hub.ticket.TICKET`. Each text message is
+one JSON object about one transition:
 
 ```json
 {msgspec.json.format(msgspec.json.encode(MESSAGE), indent=2).decode()}
@@ -66,7 +72,10 @@ def document(dependencies: frozenset[str]) -> Json:
             "schemas": {**types.components, "Problem": problem_schema()},
             "responses": responses(),
             "parameters": PARAMETERS,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": cookies.NAME},
+            },
         },
     }
 

@@ -113,7 +113,7 @@ class Operation:
             "tags": self._known["tags"],
             "summary": text.splitlines()[0].split(". ")[0].rstrip("."),
             "description": f"{text}\n\nWho may: {self._permission.sentence}",
-            "security": [{"bearer": []}] if self._permission.roles else [],
+            "security": [{"bearer": []}, {"cookie": []}] if self._permission.roles else [],
             "parameters": self._parameters(),
             "responses": self._responses(),
         }

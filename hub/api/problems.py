@@ -8,6 +8,7 @@ import msgspec
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from channels.protocol.codes import SUBPROTOCOL, Close
 from hub.errors import HubError, InvalidInput, Kind, NotFound
 from orm.errors import DatabaseFull, NotUnique, StillReferenced, StorageError
 
@@ -40,6 +41,14 @@ CODE_OF_STATUS = {
     413: "body_too_large",
     415: "media_type",
     431: "head_too_long",
+}
+CLOSE_OF_STATUS = {
+    401: Close.UNAUTHENTICATED,
+    403: Close.FORBIDDEN,
+    404: Close.NOT_FOUND,
+    429: Close.TOO_MANY,
+    500: Close.OVERLOADED,
+    503: Close.OVERLOADED,
 }
 STORAGE_CODES = {NotUnique: "not_unique", StillReferenced: "still_referenced"}
 
@@ -164,13 +173,27 @@ def _refusing(scope: Any, receive: Any, send: Any) -> Any:
 
 
 async def refuse_handshake(scope: Any, receive: Any, send: Any, error: Exception) -> None:
-    """Answer a WebSocket handshake with a problem instead of a socket (ASGI denial response)."""
+    """Answer a WebSocket handshake with a problem instead of a socket (ASGI denial response).
+
+    A page sees nothing of that but 1006. One that offers ``hub.v1`` gets a socket, which is closed
+    at once with a code that says what to do.
+    """
     del receive
     problem = problem_of(error)
+    if SUBPROTOCOL in scope["subprotocols"] and _is_page(scope):
+        accepted = {"type": "websocket.accept", "subprotocol": SUBPROTOCOL, "headers": []}
+        code = CLOSE_OF_STATUS.get(problem.status, Close.BAD_MESSAGE).value
+        await send(accepted)
+        await send({"type": "websocket.close", "code": code, "reason": problem.code})
+        return
     headers = {"content-type": MEDIA_TYPE, **problem.headers}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "websocket.http.response.start", "status": problem.status, "headers": raw})
     await send({"type": "websocket.http.response.body", "body": problem.body(scope["path"])})
+
+
+def _is_page(scope: Any) -> bool:
+    return any(name == b"origin" for name, _ in scope["headers"])
 
 
 class UnsupportedMediaType(InvalidInput):

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from hub import clock
-from hub.auth.identity import ANONYMOUS, Identity
+from hub.auth.doors import Admission, Doors, one_header, speaks
+from hub.auth.identity import Identity
 from hub.auth.node_contacts import NodeContacts
-from hub.auth.permissions import PERMISSIONS, Permission
+from hub.auth.permissions import PERMISSIONS, Permission, permit
+from hub.auth.proxies import Proxies
 from hub.auth.shared_nodes import SharedNodes
-from hub.auth.tokens import Tokens
-from hub.errors import BadNodeId, Forbidden, InvalidInput, NodeNotYours, NotAuthenticated, NotFound
+from hub.errors import BadNodeId, Forbidden, NodeNotYours, NotFound
 from hub.lifecycle.commands import Actor
 from orm.engine import Engine
 from orm.queries import nodes
@@ -71,15 +72,17 @@ class NodeOwners:
 
 
 class Guard:
-    """Checks every call and leaves ``user`` (Identity) and ``auth`` (Actor) in the scope."""
+    """Checks every call and leaves ``user`` (Identity) and ``auth`` (Actor) in the scope.
 
-    def __init__(
-        self, tokens: Tokens, owners: NodeOwners, refuse: Refuse, *, anonymous_watch: bool
-    ) -> None:
-        self._tokens = tokens
+    The scope of a socket also gets ``admission`` (Admission); with ``None`` there, its first
+    message must say who it is, and the others are missing.
+    """
+
+    def __init__(self, doors: Doors, owners: NodeOwners, proxies: Proxies, refuse: Refuse) -> None:
+        self._doors = doors
         self._owners = owners
+        self._proxies = proxies
         self._refuse = refuse
-        self._anonymous_watch = anonymous_watch
 
     def __call__(self, app: App) -> App:
         """Put the guard in front of ``app``."""
@@ -100,15 +103,29 @@ class Guard:
         action = scope["route_handler"].opt.get("action")
         if action is None:  # OPTIONS, which Litestar answers itself
             return
+        self._proxies.reveal(scope)
         permission = PERMISSIONS[action]
         if permission.roles:
             identity = await self._identify(scope, action)
-            node = await self._permitted_node(scope, identity, permission)
-            client = scope.get("client")
-            actor = identity.actor(node, client[0] if client else None)
-            self._owners.shared.spoke(actor)
-            scope["user"], scope["auth"] = identity, actor
+            if identity is not None:
+                await self._seat(scope, identity, permission)
         check_numbers(scope["path"], scope["path_params"].values())
+
+    async def _identify(self, scope: Scope, action: str) -> Identity | None:
+        if scope["type"] != "websocket":
+            return await self._doors.caller(scope, action)
+        job = scope["path_params"].get("pk")
+        may_wait = speaks(scope)
+        admission = await self._doors.handshake(scope, action, job=job, may_wait=may_wait)
+        scope["admission"] = admission
+        return None if admission is None else admission.identity
+
+    async def _seat(self, scope: Scope, identity: Identity, permission: Permission) -> None:
+        node = await self._permitted_node(scope, identity, permission)
+        client = scope.get("client")
+        actor = identity.actor(node, client[0] if client else None)
+        self._owners.shared.spoke(actor)
+        scope["user"], scope["auth"] = identity, actor
 
     async def _permitted_node(
         self, scope: Scope, identity: Identity, permission: Permission
@@ -118,23 +135,13 @@ class Guard:
         UFDL's order: a bad Node-Id is said first where a node must call, else after the permission.
         """
         if not permission.needs_node:
-            _permit(permission, identity)
+            permit(permission, identity.role)
             return await self._node(scope, identity)
         node = await self._node(scope, identity)
-        _permit(permission, identity)
+        permit(permission, identity.role)
         if node is None:
             raise Forbidden("only a node may do that: send the header Node-Id")
         return node
-
-    async def _identify(self, scope: Scope, action: str) -> Identity:
-        header = one_header(scope["headers"], b"authorization")
-        if header is None and action == "jobs_watch" and self._anonymous_watch:
-            return ANONYMOUS
-        scheme, _, token = (header or b"").partition(b" ")
-        if scheme.lower() != b"bearer":
-            raise NotAuthenticated
-        text = token.strip().decode("latin-1")
-        return self._tokens.known(text) or await self._tokens.identify(text)
 
     async def _node(self, scope: Scope, identity: Identity) -> int | None:
         header = one_header(scope["headers"], b"node-id")
@@ -150,11 +157,6 @@ class Guard:
             raise NodeNotYours(NOT_YOURS.format(text))
         self._owners.contacts.heard(int(text))
         return int(text)
-
-
-def _permit(permission: Permission, identity: Identity) -> None:
-    if identity.role not in permission.roles:
-        raise Forbidden(f"this takes {permission.sentence[0].lower()}{permission.sentence[1:]}")
 
 
 def check_numbers(path: str, values: Iterable[object]) -> None:
@@ -176,22 +178,13 @@ def _is_written(number: int, path: str) -> bool:
     )
 
 
-def one_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    """Return the value of a header that may stand once.
-
-    Raises:
-        InvalidInput: it stands twice.
-    """
-    found = None
-    for key, value in headers:
-        if key == name:
-            if found is not None:
-                raise InvalidInput(f"the header {name.decode()} was sent twice")
-            found = value
-    return found
-
-
 def actor_of(scope: Scope) -> Actor:
     """Return who calls, as the rules know them."""
     actor: Actor = scope["auth"]
     return actor
+
+
+def admission_of(scope: Scope) -> Admission | None:
+    """Return by what a socket may be opened, ``None`` if its first message must say who it is."""
+    admission: Admission | None = scope["admission"]
+    return admission

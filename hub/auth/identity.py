@@ -7,13 +7,17 @@ from hub.lifecycle.commands import Actor
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """The account behind a request, and the session its token belongs to."""
+    """The account behind a request, and the session its token belongs to.
+
+    ``expires_us`` is when that ends by itself, ``None`` for never.
+    """
 
     account: int
     username: str
     role: Role
     session: str
     token: int
+    expires_us: int | None = None
 
     @property
     def is_admin(self) -> bool:

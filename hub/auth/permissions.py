@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from hub.errors import Forbidden
+
 
 class Role(StrEnum):
     """What an account is for; each has exactly one."""
@@ -70,6 +72,12 @@ PERMISSIONS: dict[str, Permission] = {
     "auth_obtain": ANYBODY,
     "auth_refresh": ANYBODY,
     "auth_verify": ANYBODY,
+    "auth_session_start": ANYBODY,
+    "auth_session_end": ANYBODY,
+    "ui_page": ANYBODY,
+    "ui_sign_in": ANYBODY,
+    "ui_sign_out": ANYBODY,
+    "tickets_create": READ,
     "tokens_list": READ,
     "tokens_create": READ,
     "tokens_revoke": ADMIN_OR_SELF,
@@ -196,3 +204,16 @@ PERMISSIONS: dict[str, Permission] = {
     "job_outputs_partial_update": NOBODY_CREATES,
     "events_list": READ,
 }
+
+CHANGING_LOOKS = frozenset({"jobs_acquire", "nodes_ping"})
+"""Actions that change something although their method is GET, as UFDL's clients want it."""
+
+
+def permit(permission: Permission, role: Role) -> None:
+    """Refuse accounts of a role that may not do this.
+
+    Raises:
+        Forbidden: ``role`` is none of those that may.
+    """
+    if role not in permission.roles:
+        raise Forbidden(f"this takes {permission.sentence[0].lower()}{permission.sentence[1:]}")

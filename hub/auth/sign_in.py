@@ -1,4 +1,4 @@
-"""The door: a password or a refresh token becomes tokens; floods are stopped before any hash."""
+"""Signing in: a password or a refresh token becomes tokens; floods are stopped before any hash."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from hub import clock
 from hub.auth import passwords
 from hub.auth.throttle import Throttle
-from hub.auth.tokens import Tokens, digest, new_session
+from hub.auth.tokens import COOKIE, Tokens, digest, new_session
 from hub.errors import BadCredentials, TokenNotValid, TooManyTries, UserInactive
 from hub.wire.accounts import SignedIn
 from orm.engine import Engine
@@ -28,6 +28,9 @@ ADDRESS_FAILURES = 100
 """Those of one address, whatever the names: a fleet behind one router has one, and so do all
 programs on this machine. One bad script must not shut the others out."""
 
+CALLER = ("access", "refresh")
+"""Kinds of tokens that a program gets for a password; a browser gets a cookie."""
+
 ACCESS_A_SESSION = 50
 """Access tokens of one sign-in that live at once; one more ends the oldest."""
 
@@ -44,7 +47,12 @@ class SignIn:
         self._inside = 0
 
     async def with_password(self, username: str, password: str, address: str | None) -> SignedIn:
-        """Return both tokens of a new session.
+        """Return both tokens of a new session; see ``to_cookie``."""
+        access, refresh = await self._admitted(username, password, address, CALLER)
+        return SignedIn(access=access, refresh=refresh)
+
+    async def to_cookie(self, username: str, password: str, address: str | None) -> str:
+        """Return the text of a new session's cookie.
 
         An unknown name, a wrong password and a disabled account take as long, and answer alike.
 
@@ -52,13 +60,20 @@ class SignIn:
             BadCredentials: there is no active account with this name and password.
             TooManyTries: this name or address failed too often lately, or too many wait here.
         """
+        (cookie,) = await self._admitted(username, password, address, COOKIE)
+        return cookie
+
+    async def _admitted(
+        self, username: str, password: str, address: str | None, kinds: tuple[str, ...]
+    ) -> list[str]:
+        """Return a token of each of ``kinds``, all of one new session."""
         place = neighbourhood(address)
         self._refuse_floods(username, place)
         async with self._turn():
             # Those who stood in front may have used up the tries.
             self._refuse_floods(username, place)
             try:
-                signed_in = await self._signed_in(username, password)
+                texts = await self._signed_in(username, password, kinds)
             except BadCredentials:
                 now_s = clock.monotonic_s()
                 self._by_account.failed(username, now_s)
@@ -67,7 +82,7 @@ class SignIn:
                 raise
         # The address keeps its failures: one known password must not buy tries at all others.
         self._by_account.cleared(username)
-        return signed_in
+        return texts
 
     def _refuse_floods(self, username: str, place: str) -> None:
         now_s = clock.monotonic_s()
@@ -88,11 +103,11 @@ class SignIn:
         finally:
             self._inside -= 1
 
-    async def _signed_in(self, username: str, password: str) -> SignedIn:
-        signed_in = None
-        while signed_in is None:  # once more only if the account changed while it was checked
-            signed_in = await self._issued(await self._checked(username, password), password)
-        return signed_in
+    async def _signed_in(self, username: str, password: str, kinds: tuple[str, ...]) -> list[str]:
+        texts = None
+        while texts is None:  # once more only if the account changed while it was checked
+            texts = await self._issued(await self._checked(username, password), password, kinds)
+        return texts
 
     async def _checked(self, username: str, password: str) -> UserRow:
         found = await accounts.user_by_name(self._engine, username)
@@ -101,7 +116,9 @@ class SignIn:
             raise BadCredentials
         return found
 
-    async def _issued(self, checked: UserRow, password: str) -> SignedIn | None:
+    async def _issued(
+        self, checked: UserRow, password: str, kinds: tuple[str, ...]
+    ) -> list[str] | None:
         """Return the tokens, ``None`` if the account is not any more what was checked."""
         password_hash = checked.password_hash
         if passwords.is_outdated(password_hash):
@@ -112,10 +129,17 @@ class SignIn:
             if now is None or _key(now) != _key(checked):
                 return None
             await accounts.signed_in(checked.pk, password_hash, clock.wall_us())
-            return SignedIn(
-                access=await self._tokens.issue("access", checked.pk, session),
-                refresh=await self._tokens.issue("refresh", checked.pk, session),
-            )
+            return [await self._tokens.issue(kind, checked.pk, session) for kind in kinds]
+
+    async def ended(self, cookie: str) -> None:
+        """End the session of a cookie, with all that was got with it; again is no change."""
+        try:
+            identity = await self._tokens.identify(cookie, COOKIE)
+        except (TokenNotValid, UserInactive):
+            return
+        async with self._engine.transaction():
+            await accounts.revoke_session(identity.account, identity.session, clock.wall_us())
+        self._tokens.forget_all()
 
     async def refreshed(self, refresh: str) -> str:
         """Return a new access token of the session of ``refresh``, which stays good.

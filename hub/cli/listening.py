@@ -1,6 +1,5 @@
 """The listening socket, with the options that keep slow and vanished peers from costing us."""
 
-import ipaddress
 import socket
 
 from hub.errors import Conflict
@@ -46,11 +45,3 @@ def listening_socket(host: str, port: int) -> socket.socket:
     listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from hub.cli.listening import is_loopback
+from hub.addresses import is_loopback
 from hub.errors import Conflict, InvalidInput, Unavailable
 from hub.wire.accounts import ObtainIn, SignedIn
 

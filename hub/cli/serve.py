@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import click
 import uvloop
 
+from hub.addresses import is_loopback
 from hub.app import create_app
 from hub.cli.folder import data_folder
-from hub.cli.listening import is_loopback, listening_socket
+from hub.cli.listening import listening_socket
 from hub.cli.options import said_plainly, settings_of, storage_flags
 from hub.cli.runner import run
 from hub.cli.schema import prepare

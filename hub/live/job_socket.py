@@ -15,7 +15,7 @@ from litestar.params import FromPath
 from channels.events import BadCursor, Cursor
 from channels.feed import Feed
 from channels.subscription import JobSubscription, SubscriptionClosed
-from hub.auth.guard import Refuse, one_header
+from hub.auth.guard import Refuse, admission_of
 from hub.errors import CursorGone, HubError, InvalidInput
 from hub.live.registry import RESTARTING, OpenSocket, Sockets
 from hub.live.sink import PeerGone, Send, Sink, sink_of
@@ -52,12 +52,14 @@ async def watch_job(
     """Watch one job.
 
     ``?cursor=`` replays what came after a cursor instead of the first message; ``?strict=1`` leaves
-    out the members that UFDL does not have.
+    out the members that UFDL does not have. Of the subprotocols that a client offers none is
+    chosen: a one-use ticket among them signs it in, which a browser takes no answer without a
+    choice to, so pages use the session cookie here.
     """
     scope = socket.scope
     send: Send = socket.send
     try:
-        with gallery.sockets.entered(_token(scope)) as open_socket:
+        with gallery.sockets.entered(admission_of(scope)) as open_socket:
             subscription, messages, first = await _begin(socket, pk, gallery)
             with subscription:
                 await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
@@ -65,11 +67,6 @@ async def watch_job(
                 await _serve(socket, open_socket, writer, first)
     except HubError as error:
         await gallery.refuse(scope, socket.receive, send, error)
-
-
-def _token(scope: Any) -> str | None:
-    header = one_header(scope["headers"], b"authorization")
-    return None if header is None else header.partition(b" ")[2].strip().decode("latin-1")
 
 
 async def _begin(

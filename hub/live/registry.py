@@ -5,25 +5,29 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from hub.auth.tokens import Tokens
-from hub.errors import HubError, Unavailable
+from channels.protocol.codes import Close
+from hub.auth.doors import Admission, Credential, Doors
+from hub.errors import HubError, Kind, Unavailable
 
 log = logging.getLogger("hub.live")
 
-EXPIRED = 4101
-"""Close code: new credentials, then connect again."""
-
-RESTARTING = 1012
-"""Close code of a hub that stops: back off, connect again."""
+EXPIRED = Close.UNAUTHENTICATED.value
+FORBIDDEN = Close.FORBIDDEN.value
+RESTARTING = Close.RESTARTING.value
 
 
 class OpenSocket:
-    """One socket's wish to go on; ``ended`` resolves with the code to close it with."""
+    """One socket's wish to go on; ``ended`` resolves with the code to close it with.
 
-    __slots__ = ("ended", "token")
+    Attributes:
+        admission: By what it may: renewed as often as its rights are looked at, and by whoever
+            takes new credentials from it. ``None`` while nobody said who they are.
+    """
 
-    def __init__(self, token: str | None) -> None:
-        self.token = token
+    __slots__ = ("admission", "ended")
+
+    def __init__(self, admission: Admission | None) -> None:
+        self.admission = admission
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def end(self, code: int) -> None:
@@ -35,8 +39,8 @@ class OpenSocket:
 class Sockets:
     """All open sockets of this process."""
 
-    def __init__(self, tokens: Tokens, most: int) -> None:
-        self._tokens = tokens
+    def __init__(self, doors: Doors, most: int) -> None:
+        self._doors = doors
         self._most = most
         self._open: set[OpenSocket] = set()
         self._is_draining = False
@@ -46,15 +50,15 @@ class Sockets:
         return len(self._open)
 
     @contextmanager
-    def entered(self, token: str | None) -> Iterator[OpenSocket]:
-        """Count one more socket while it is open; ``token`` is what it was opened with.
+    def entered(self, admission: Admission | None) -> Iterator[OpenSocket]:
+        """Count one more socket while it is open; ``admission`` is by what it was opened.
 
         Raises:
             Unavailable: there are as many as there may be, or the hub is stopping.
         """
         if self._is_draining or len(self._open) >= self._most:
             raise Unavailable("no more sockets can be opened here now", retry_after_s=5)
-        socket = OpenSocket(token)
+        socket = OpenSocket(admission)
         self._open.add(socket)
         try:
             yield socket
@@ -62,19 +66,25 @@ class Sockets:
             self._open.discard(socket)
             self._note_if_drained()
 
-    async def check_tokens(self) -> None:
-        """End the sockets whose token is no longer good; each token is looked up once."""
-        by_token: dict[str, list[OpenSocket]] = {}
+    async def check_rights(self) -> None:
+        """End the sockets whose token, session, account or right has ended.
+
+        What many were opened with is looked up once.
+        """
+        alike: dict[tuple[Credential, str], list[OpenSocket]] = {}
         for socket in self._open:
-            if socket.token is not None:
-                by_token.setdefault(socket.token, []).append(socket)
-        for token, sockets in by_token.items():
+            admission = socket.admission
+            if admission is not None and admission.credential is not None:
+                alike.setdefault((admission.credential, admission.action), []).append(socket)
+        for (credential, action), sockets in alike.items():
             try:
-                self._tokens.known(token) or await self._tokens.identify(token)
+                identity = await self._doors.still(credential, action)
             except HubError as error:
                 log.info("sockets ended count=%d code=%s", len(sockets), error.code)
                 for socket in sockets:
-                    socket.end(EXPIRED)
+                    socket.end(FORBIDDEN if error.kind == Kind.FORBIDDEN else EXPIRED)
+            else:
+                _renew(sockets, Admission(identity, credential, action))
 
     def drain(self) -> None:
         """Ask every socket to close, and let no new one in: the hub stops."""
@@ -92,3 +102,10 @@ class Sockets:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._all_closed.wait()
+
+
+def _renew(sockets: list[OpenSocket], admission: Admission) -> None:
+    for socket in sockets:
+        # It may have taken other credentials while these were looked up.
+        if socket.admission is not None and socket.admission.credential == admission.credential:
+            socket.admission = admission

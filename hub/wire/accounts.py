@@ -65,6 +65,19 @@ class TokenIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user: Number | None = None
 
 
+class TicketIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A one-use ticket to make: for the socket of ``job``, absent for the stream of all jobs."""
+
+    job: Number | None = None
+
+
+class TicketMade(msgspec.Struct, frozen=True):
+    """A one-use ticket, shown only here; it can be used for ``expires_in`` seconds."""
+
+    ticket: str
+    expires_in: int
+
+
 class TokenOut(msgspec.Struct, frozen=True):
     """A long-lived token, without its text."""
 

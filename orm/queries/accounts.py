@@ -70,6 +70,11 @@ class UserRow(msgspec.Struct, frozen=True):
 _TOKEN = """
 SELECT t.pk, t.kind, t.account, t.session, t.expires_us, t.revoked_us, u.username, u.role,
 u.disabled_us FROM tokens t JOIN users u ON u.pk = t.account WHERE t.sha256 = ?"""
+_SESSION = """
+SELECT t.pk, t.kind, t.account, t.session, t.expires_us, t.revoked_us, u.username, u.role,
+u.disabled_us FROM tokens t JOIN users u ON u.pk = t.account WHERE t.account = ? AND t.session = ?
+AND t.revoked_us IS NULL AND (t.expires_us IS NULL OR t.expires_us > ?)
+ORDER BY COALESCE(t.expires_us, 9223372036854775807) DESC LIMIT 1"""
 _NAMED = f"SELECT {', '.join(NamedTokenRow.__struct_fields__)} FROM tokens WHERE kind = 'api'"
 _USERS = f"SELECT {', '.join(UserRow.__struct_fields__)} FROM users"
 _DEAD = "SELECT pk FROM tokens WHERE expires_us < ? OR revoked_us < ? ORDER BY pk LIMIT ?"
@@ -78,6 +83,12 @@ _DEAD = "SELECT pk FROM tokens WHERE expires_us < ? OR revoked_us < ? ORDER BY p
 async def token(source: Source, sha256: str) -> TokenRow | None:
     """Return the token with this hash."""
     rows = await source.fetch(_TOKEN, (sha256,))
+    return TokenRow(*rows[0]) if rows else None
+
+
+async def session(source: Source, account: int, session: str, now_us: int) -> TokenRow | None:
+    """Return the token of a session that lives longest, ``None`` when none lives any more."""
+    rows = await source.fetch(_SESSION, (account, session, now_us))
     return TokenRow(*rows[0]) if rows else None
 
 
@@ -132,8 +143,16 @@ async def revoke_sign_ins(account: int, now_us: int) -> None:
     with translated():
         await Token.update({Token.revoked_us: now_us}).where(
             Token.account == account,
-            Token.kind.is_in(["access", "refresh"]),
+            Token.kind.is_in(["access", "refresh", "cookie"]),
             Token.revoked_us.is_null(),
+        )
+
+
+async def revoke_session(account: int, session: str, now_us: int) -> None:
+    """Make every token of a session worthless."""
+    with translated():
+        await Token.update({Token.revoked_us: now_us}).where(
+            Token.account == account, Token.session == session, Token.revoked_us.is_null()
         )
 
 

@@ -1,6 +1,6 @@
 """Tables: columns only; indexes and constraints are in the migrations."""
 
-from orm.tables.accounts import Audit, Token, User
+from orm.tables.accounts import Audit, Ticket, Token, User
 from orm.tables.images import CudaVersion, DockerImage, Domain, Framework, Licence
 from orm.tables.jobs import Event, Execution, HubMeta, Job, JobSpec, Output, Quarantined
 from orm.tables.nodes import Hardware, Node
@@ -10,6 +10,7 @@ ALL = (
     HubMeta,
     User,
     Token,
+    Ticket,
     Audit,
     Hardware,
     Node,
@@ -49,6 +50,7 @@ __all__ = [
     "Node",
     "Output",
     "Quarantined",
+    "Ticket",
     "Token",
     "User",
 ]

@@ -24,7 +24,7 @@ class User(Table, tablename="users"):
 
 
 class Token(Table, tablename="tokens"):
-    """A credential: only the SHA-256 of it is here. ``kind`` is access, refresh or api."""
+    """A credential: only the SHA-256 of it is here. ``kind`` is access, refresh, api or cookie."""
 
     pk: BigSerial = BigSerial(primary_key=True)
     kind = Varchar(length=10)
@@ -35,6 +35,22 @@ class Token(Table, tablename="tokens"):
     created_us = BigInt()
     expires_us = BigInt(null=True, default=None)
     revoked_us = BigInt(null=True, default=None)
+
+
+class Ticket(Table, tablename="tickets"):
+    """A credential for one use, of one session; only the SHA-256 of it is here.
+
+    ``origin`` is of the page that may use it, null for any; ``job`` the job whose socket it opens,
+    null for the stream of all.
+    """
+
+    pk: BigSerial = BigSerial(primary_key=True)
+    sha256 = Varchar(length=64)
+    account = BigInt()
+    session = Varchar(length=32)
+    origin = Varchar(length=255, null=True, default=None)
+    job = BigInt(null=True, default=None)
+    expires_us = BigInt()
 
 
 class Audit(Table, tablename="audit"):

@@ -101,6 +101,10 @@ class HubProcess:
         lines = self._log.read_text(errors="replace").splitlines()
         return [line for line in lines if _is_fault(line, logger)]
 
+    def everything_said(self) -> str:
+        """Return its log."""
+        return self._log.read_text(errors="replace")
+
     def last_words(self) -> str:
         """Return the end of its log."""
         return self._log.read_text(errors="replace")[-3000:]

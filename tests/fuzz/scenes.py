@@ -168,6 +168,11 @@ SCENES: dict[str, Make] = {
     "auth_obtain": _by("nobody", _just({"username": "viewer", "password": "viewer-password"})),
     "auth_refresh": lambda g: Scene(g.world.nobody, {}, {"refresh": g.refresh}),
     "auth_verify": lambda g: Scene(g.world.nobody, {}, {"token": g.refresh}),
+    "auth_session_start": _by(
+        "nobody", _just({"username": "viewer", "password": "viewer-password"})
+    ),
+    "auth_session_end": _by("nobody"),
+    "tickets_create": _by("viewer", _just({"job": 1})),
     "tokens_list": _by("viewer"),
     "tokens_create": _by("viewer", lambda n: {"name": f"token {n}", "expires_in_s": 1_000}),
     "tokens_revoke": lambda g: Scene(g.world.creator, {"pk": str(g.token())}),

@@ -19,7 +19,10 @@ from tests.fuzz.scenes import SCENES, Scene
 from tests.fuzz.walk import Walker
 
 UNDESCRIBED = frozenset(
-    {"home", "api_page", "api_schema", "api_live_schema", "api_style", "jobs_watch"}
+    {
+        *("home", "api_page", "api_schema", "api_live_schema", "api_style", "jobs_watch"),
+        *("ui_page", "ui_sign_in", "ui_sign_out"),
+    }
 )
 """Pages for people, and the socket: OpenAPI has no words for it."""
 
