@@ -64,11 +64,10 @@ class OfFilter(msgspec.Struct, frozen=True):
         statuses: The job is in one of these.
         kinds: The event is one of these, ``t`` or ``p``.
         labels: Keys and values, each of which the job has.
-        creators: One of these accounts made the job; ``None`` in it: nobody that is left.
+        creators: One of these accounts made the job.
         nodes: One of these holds the job.
         templates: The job was made of one of these.
         parents: The job is a member of one of these.
-        is_nothing: No job can match, since what was named does not exist.
     """
 
     statuses: frozenset[str] = frozenset()
@@ -78,11 +77,10 @@ class OfFilter(msgspec.Struct, frozen=True):
     nodes: frozenset[int] = frozenset()
     templates: frozenset[int] = frozenset()
     parents: frozenset[int] = frozenset()
-    is_nothing: bool = False
 
     def judge(self, event: Event) -> Mark | None:
         """Return what ``event`` means here; ``None``: nothing."""
-        if self.is_nothing or (self.kinds and event.kind not in self.kinds):
+        if self.kinds and event.kind not in self.kinds:
             return None
         if event.about is None:
             return LEAVES if event.type in REMOVED else STAYS
@@ -136,7 +134,7 @@ class _Row(msgspec.Struct, frozen=True):
 
 class _Told(msgspec.Struct, frozen=True):
     row: _Row = _Row()
-    from_node: int | None | msgspec.UnsetType = msgspec.UNSET
+    from_node: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _TOLD = msgspec.json.Decoder(_Told)

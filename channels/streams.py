@@ -184,6 +184,11 @@ class Reader:
         """Whether the next events must come from the ring or the log."""
         return self.position < self.stream.floor
 
+    @property
+    def is_off_ring(self) -> bool:
+        """Whether they must come from the log, for they are not in memory any more."""
+        return self.is_off_stream and self.position < self._source.ring.floor
+
     async def next(self) -> Window:
         """Return what comes next, and move the position behind it; it waits only for the log.
 

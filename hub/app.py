@@ -37,8 +37,11 @@ from hub.lifecycle.ledger import Ledger
 from hub.lifecycle.log import CommittedLog
 from hub.lifecycle.offers import Offers
 from hub.lifecycle.quarantine import Quarantine
-from hub.live.job_socket import Gallery, watch_job
+from hub.live.gallery import Gallery
+from hub.live.job_socket import watch_job
+from hub.live.presence import LOOK_S, Presence
 from hub.live.registry import Sockets
+from hub.live.stream_socket import stream
 from hub.notify.ways import followers
 from hub.outputs.local import LocalStore
 from hub.settings import Settings
@@ -106,7 +109,10 @@ class Hub:
         self.owners = NodeOwners(self.engine)
         self.offers = Offers()
         self.sockets = Sockets(self.doors, settings.max_sockets)
-        self.gallery = Gallery(self.engine, self.feed, self.sockets, refuse_handshake)
+        self.presence = Presence(self.engine, self.owners)
+        self.gallery = Gallery(
+            self.engine, self.feed, self.sockets, self.doors, self.presence, refuse_handshake
+        )
         self.store = LocalStore(settings.outputs_dir)
         self.quarantine = Quarantine(
             self.engine,
@@ -150,6 +156,7 @@ class Hub:
                 Chore("heartbeat", 0.5, self._beat),
                 Chore("leases", SWEEP_S, reaper.sweep),
                 Chore("socket rights", RIGHTS_S, self.sockets.check_rights),
+                Chore("presence", LOOK_S, self.presence.look),
                 Chore("dead tokens", 600.0, self.accounts.sweep_tokens),
                 Chore("unused tickets", 60.0, self.tickets.sweep),
                 Chore("temporary files", 3_600.0, sweep_temporary),
@@ -207,7 +214,7 @@ def create_app(settings: Settings) -> Litestar:
     """Return the ASGI application; ``app.state.hub`` is the ``Hub`` behind it."""
     hub = Hub(settings)
     app = ProblemsForSockets(
-        route_handlers=[*CONTROLLERS, *SCHEMA_ROUTES, *PAGE_ROUTES, watch_job],
+        route_handlers=[*CONTROLLERS, *SCHEMA_ROUTES, *PAGE_ROUTES, watch_job, stream],
         lifespan=[hub.running],
         middleware=[hub.guard],
         dependencies=hub.provided(),

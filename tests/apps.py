@@ -13,7 +13,7 @@ from litestar import Litestar
 from hub.app import Hub, create_app
 from hub.settings import Settings
 
-Routing = tuple[int, str]
+Routing = tuple[int, str, str]
 
 _idle: dict[Routing, list[Litestar]] = defaultdict(list)
 
@@ -29,7 +29,7 @@ def app_for(settings: Settings) -> Iterator[Litestar]:
 
 def _routing(settings: Settings) -> Routing:
     """Return the settings that the routes themselves are built with; all others are the hub's."""
-    return settings.max_body_bytes, settings.cors_origins
+    return settings.max_body_bytes, settings.cors_origins, settings.allowed_origins
 
 
 def _renewed(app: Litestar, settings: Settings) -> Litestar:

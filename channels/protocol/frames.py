@@ -215,15 +215,31 @@ class Reset(ServerFrame, frozen=True, kw_only=True, tag="reset"):
 
 
 class Workers(ServerFrame, frozen=True, kw_only=True, tag="workers"):
-    """The nodes that are there (``full``), or those of them that changed; not from the log.
+    """The nodes that are there, or those of them that changed; not from the log.
 
-    ``n`` counts these messages on this connection, from 1.
+    ``n`` counts these messages of this subscription, from 1. One that is ``full`` begins anew: what
+    was told before holds no longer. Where there are many nodes, the rest of them follows.
     """
 
     id: str
     n: int
     full: bool
-    workers: list[Any]
+    workers: list["Worker"]
+
+
+class Worker(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A node: whose it is, when it was heard of last, and the job that it works on.
+
+    One that is ``gone`` was removed.
+    """
+
+    pk: int
+    ip: str = ""
+    index: int = 0
+    owner: int | None = None
+    last_seen: str | None = None
+    current_job: int | None = None
+    gone: bool = False
 
 
 class Notice(ServerFrame, frozen=True, kw_only=True, tag="notice"):

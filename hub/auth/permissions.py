@@ -188,6 +188,7 @@ PERMISSIONS: dict[str, Permission] = {
     "jobs_quarantine": ADMIN,
     "jobs_quarantine_get": ADMIN,
     "jobs_watch": READ,
+    "stream": READ,
     "outputs_add": HOLDER_OR_ADMIN,
     "outputs_get": READ,
     "outputs_head": READ,

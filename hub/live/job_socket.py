@@ -5,51 +5,33 @@ two is in one of them, and what the first message already tells is skipped by it
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
-from litestar import WebSocket, websocket
+from litestar import websocket
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from channels.events import BadCursor, Cursor
-from channels.feed import Feed
+from channels.protocol.codes import SUBPROTOCOL, Close
 from channels.subscription import JobSubscription, SubscriptionClosed
-from hub.auth.guard import Refuse, admission_of
+from hub.auth.doors import speaks
+from hub.auth.guard import admission_of
 from hub.errors import CursorGone, HubError, InvalidInput
-from hub.live.registry import RESTARTING, OpenSocket, Sockets
-from hub.live.sink import PeerGone, Send, Sink, sink_of
+from hub.live.gallery import Gallery
+from hub.live.registry import RESTARTING, OpenSocket
+from hub.live.sink import PeerGone, Send, Sink, close, sink_of
 from hub.live.standing import standing
+from hub.live.stream_socket import AnySocket, converse
 from hub.live.ufdl import Messages
 from orm.engine import Engine
 from orm.queries import meta
 
-SLOW = 4200
-GONE = 1001
 
-AnySocket = WebSocket[Any, Any, Any]
-
-
-class Gallery:
-    """Where watchers stand: the stored jobs, the news, and the register of open sockets.
-
-    Attributes:
-        epoch: That of the log, once the database is open.
-    """
-
-    def __init__(self, engine: Engine, feed: Feed, sockets: Sockets, refuse: Refuse) -> None:
-        self.engine = engine
-        self.feed = feed
-        self.sockets = sockets
-        self.refuse = refuse
-        self.epoch = ""
-
-
-@websocket("/v1/jobs/{pk:int}", opt={"action": "jobs_watch"})
+@websocket("/v1/jobs/{pk:int}", opt={"action": "jobs_watch", "speaks": (SUBPROTOCOL,)})
 async def watch_job(
     socket: AnySocket, pk: FromPath[int], gallery: NamedDependency[Gallery]
 ) -> None:
-    """Watch one job.
+    """Watch one job, in UFDL's plain messages unless ``hub.v1`` is offered.
 
     ``?cursor=`` replays what came after a cursor instead of the first message; ``?strict=1`` leaves
     out the members that UFDL does not have. Of the subprotocols that a client offers none is
@@ -57,6 +39,9 @@ async def watch_job(
     choice to, so pages use the session cookie here.
     """
     scope = socket.scope
+    if speaks(scope):
+        await converse(socket, gallery, "jobs_watch", job=pk)
+        return
     send: Send = socket.send
     try:
         with gallery.sockets.entered(admission_of(scope)) as open_socket:
@@ -128,9 +113,9 @@ class _Writer:
             return RESTARTING
         except TimeoutError:
             self._sink.abort()
-            return SLOW
+            return Close.SLOW
         except PeerGone:
-            return GONE
+            return Close.GOING_AWAY
 
 
 async def _serve(
@@ -144,7 +129,7 @@ async def _serve(
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if not reading.done():
             code = open_socket.ended.result() if open_socket.ended.done() else writing.result()
-            await _close(socket.send, code)
+            await close(socket.send, code)
     finally:
         for task in (writing, reading):
             task.cancel()
@@ -155,10 +140,3 @@ async def _until_left(socket: AnySocket) -> None:
     """Read and ignore what the watcher says until it leaves; only a reader learns that it left."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
-
-
-async def _close(send: Send, code: int) -> None:
-    # A peer that stalled or left is not worth waiting for; its transport is closed all the same.
-    with suppress(TimeoutError, OSError):
-        async with asyncio.timeout(1.0):
-            await send({"type": "websocket.close", "code": code, "reason": ""})

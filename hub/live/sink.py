@@ -7,6 +7,7 @@ reaches into uvicorn, so that one's minor version is pinned; another server gets
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -126,3 +127,10 @@ def sink_of(scope: Any, send: Send) -> Sink:
     """Return the fastest sink that the server of this socket has."""
     protocol = scope.get("extensions", {}).get(EXTENSION)
     return AsgiSink(send) if protocol is None else DirectSink(protocol)
+
+
+async def close(send: Send, code: int) -> None:
+    """Close a socket politely; a peer that stalled or left is not worth waiting for."""
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(1.0):
+            await send({"type": "websocket.close", "code": code, "reason": ""})

@@ -68,6 +68,12 @@ def _full(pks: Sequence[int], rows: _Rows, outputs: _Rows) -> list[FullJob]:
     return [found[pk] for pk in pks if pk in found]
 
 
+async def existing(engine: Engine, pks: Sequence[int]) -> set[int]:
+    """Return those of ``pks`` that are numbers of jobs, hidden ones too."""
+    rows = await engine.fetch(f"SELECT pk FROM jobs WHERE pk IN ({marks(len(pks))})", tuple(pks))
+    return {pk for (pk,) in rows}
+
+
 async def specs(engine: Engine, pks: Sequence[int]) -> list[SpecRow]:
     """Return what jobs ``pks`` were created with."""
     sql = f"SELECT pk, inputs, parameters FROM job_specs WHERE pk IN ({marks(len(pks))})"

@@ -47,6 +47,13 @@ async def owner(engine: Engine, pk: int) -> int | None:
     return int(rows[0][0]) if rows else None
 
 
+async def all_of_them(engine: Engine, most: int) -> list[NodeRow]:
+    """Return the first ``most`` nodes, by their numbers."""
+    columns = ", ".join(f'"{name}"' for name in NodeRow.__struct_fields__)
+    rows = await engine.fetch(f"SELECT {columns} FROM nodes ORDER BY pk LIMIT ?", (most,))
+    return [NodeRow(*row) for row in rows]
+
+
 async def current_jobs(engine: Engine, pks: list[int]) -> dict[int, int]:
     """Return node -> its job, running or canceled and not given up yet; idle ones are left out."""
     if not pks:

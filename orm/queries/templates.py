@@ -70,6 +70,17 @@ async def by_name(engine: Engine, name: str, version: int | None = None) -> Temp
     return TemplateRow(*rows[0]) if rows else None
 
 
+async def versions(engine: Engine, names: Sequence[str]) -> dict[str, set[int]]:
+    """Return the pks of all versions, removed ones too, of the templates with these names."""
+    if not names:
+        return {}
+    sql = f"SELECT name, pk FROM job_templates WHERE name IN ({marks(len(names))})"
+    found: dict[str, set[int]] = {}
+    for name, pk in await engine.fetch(sql, names):
+        found.setdefault(name, set()).add(pk)
+    return found
+
+
 class ContractRow(msgspec.Struct, frozen=True):
     """What is asked of the templates of a contract: ``inputs`` is a JSON text."""
 

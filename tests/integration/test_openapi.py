@@ -28,7 +28,7 @@ from tests.integration.conftest import HubClient, Json
 
 OF_THE_PAGE = {"home", "api_page", "api_schema", "api_live_schema", "api_style"}
 OF_SIGNING_IN = {"ui_page", "ui_sign_in", "ui_sign_out"}
-SOCKET = "jobs_watch"
+SOCKETS = {"jobs_watch", "stream"}
 LISTED = {
     "users_list": fields.USERS,
     "nodes_list": fields.NODES,
@@ -258,9 +258,9 @@ def test_the_description_is_complete(described: Json) -> None:
     assert offences(described) == []
 
 
-def test_it_describes_every_route_but_the_socket_and_its_own(described: Json) -> None:
+def test_it_describes_every_route_but_sockets_and_its_own(described: Json) -> None:
     named = {operation["operationId"] for _, _, operation in operations(described)}
-    assert named == set(PERMISSIONS) - OF_THE_PAGE - OF_SIGNING_IN - {SOCKET}
+    assert named == set(PERMISSIONS) - OF_THE_PAGE - OF_SIGNING_IN - SOCKETS
 
 
 Breakage = Callable[[Json], Any]

@@ -26,6 +26,7 @@ from channels.protocol.frames import (
     Subscribe,
     Subscribed,
     Unsubscribe,
+    Worker,
     Workers,
 )
 from channels.protocol.orders import (
@@ -465,7 +466,7 @@ def test_progress_left_out_before_and_behind_a_row_is_no_hole() -> None:
 
 def test_news_of_the_nodes_are_counted_on_each_connection() -> None:
     session = opened(Subscribe(id="s", topic="workers"))
-    first = Workers(id="s", n=1, full=True, workers=[{"node": 1}])
+    first = Workers(id="s", n=1, full=True, workers=[Worker(pk=1)])
     for _ in range(2):
         orders = hear(
             session,
@@ -475,7 +476,7 @@ def test_news_of_the_nodes_are_counted_on_each_connection() -> None:
             Workers(id="s", n=2, full=False, workers=[]),
             Bookmark(id="s", cursor="c6"),
         )
-        assert orders[1:] == [Presence("s", True, [{"node": 1}]), Presence("s", False, [])]
+        assert orders[1:] == [Presence("s", True, [Worker(pk=1)]), Presence("s", False, [])]
         assert session.cursors == {}
         session.closed(1006, 0.0)
         session.opened(0.0)

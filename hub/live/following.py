@@ -1,0 +1,223 @@
+"""One subscription of a ``hub.v1`` socket: how it begins, and what it sends next."""
+
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from typing import Literal, TypeVar
+
+import msgspec
+
+from channels.encoding import events_frame
+from channels.events import BadCursor, Cursor
+from channels.protocol.codec import encode
+from channels.protocol.frames import (
+    Bookmark,
+    Reset,
+    ResetReason,
+    ServerFrame,
+    Snapshot,
+    Subscribe,
+    Subscribed,
+)
+from channels.selections import OfJobs
+from channels.streams import Reader, Window
+from hub import clock
+from hub.errors import InvalidInput, NotFound
+from hub.live.frames import text_frame
+from hub.live.gallery import Gallery
+from hub.live.snapshots import parts
+from orm.queries import jobs, meta
+from orm.queries.meta import Clock
+
+T = TypeVar("T")
+Began = Literal["resume", "snapshot", "live"]
+
+PATIENCE_S = 60.0
+BEHIND_MAX = 50_000
+"""Who wants every report and is further behind is cut off; the cursor makes up for it."""
+
+LAGGING_S = 1.0
+
+
+class BadCursorText(InvalidInput):
+    """This is no cursor."""
+
+    code = "bad_cursor"
+
+
+class TooSlow(Exception):
+    """This subscription cannot keep up any more."""
+
+
+class Expired(Exception):
+    """The log no longer reaches back to where this subscription is."""
+
+
+class Following:
+    """A selection that is followed on one socket, behind a place in the log.
+
+    Attributes:
+        name: What the client calls it.
+        told: Everything up to this event was told: the next message goes on there.
+        is_ready: It has begun; before that nothing but its beginning may be sent.
+    """
+
+    def __init__(self, name: str, reader: Reader, gallery: Gallery) -> None:
+        self.name = name
+        self.told = reader.position
+        self.is_ready = False
+        self._reader = reader
+        self._epoch = gallery.epoch
+        self._engine = gallery.engine
+        self._snapshots = gallery.snapshots
+        self._behind_since_s: float | None = None
+
+    @property
+    def is_lagging(self) -> bool:
+        """Whether there has been more to send than was taken, for a while."""
+        since_s = self._behind_since_s
+        return since_s is not None and clock.monotonic_s() - since_s > LAGGING_S
+
+    async def begin(self, wish: Subscribe) -> AsyncGenerator[bytes]:
+        """Give the frames that come before the first event.
+
+        Raises:
+            BadCursorText: the cursor is none.
+            NotFound: a job that is named does not exist.
+        """
+        now = await meta.clock(self._engine)
+        reset: ResetReason | None = None
+        if wish.cursor is not None:
+            cursor = _cursor(wish.cursor)
+            reset = reset_reason(cursor, now)
+            if reset is None and wish.snapshot != "always":
+                self._move(cursor.gseq)
+                yield self._subscribed("resume", now.gseq, now.floor, None)
+                self.is_ready = True
+                return
+        await self._check_jobs()
+        if wish.snapshot == "never":
+            yield self._subscribed("live", now.gseq, now.floor, reset)
+        else:
+            async for frame in self._snapshot(reset):
+                yield frame
+        self.is_ready = True
+
+    async def restart(self, reason: ResetReason) -> AsyncGenerator[bytes]:
+        """Give the frames that begin anew, when the log no longer reaches back to where it was."""
+        self.is_ready = False
+        yield _text(Reset(id=self.name, reason=reason))
+        async for frame in self._snapshot(reason, is_first=False):
+            yield frame
+        self.is_ready = True
+
+    async def next(self) -> tuple[bytes | None, bool]:
+        """Return the next frame, if there is news, and whether there may be more at once.
+
+        Raises:
+            TooSlow: it wants every report and is too far behind.
+            Expired: the log has let go of what it should send.
+        """
+        is_old, before = self._reader.is_off_ring, self._reader.position
+        coming = await self._reader.next()
+        # Asked after the look: what the log lets go in between would be missed the other way round.
+        if is_old and (await meta.clock(self._engine)).floor > before:
+            raise Expired
+        self._note_lag(coming)
+        if not coming.told:
+            return None, coming.is_cut
+        frame = coming.face((self.name, self.told), self._frame)
+        self.told = coming.upto
+        return frame, coming.is_cut
+
+    def bookmark(self) -> bytes:
+        """Return the frame that says up to where everything was sent."""
+        before, self.told = self._place, self._reader.position
+        return _text(Bookmark(id=self.name, from_=before, cursor=self._place))
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._reader.close()
+
+    def _note_lag(self, coming: Window) -> None:
+        if not coming.is_cut:
+            self._behind_since_s = None
+            return
+        now_s = clock.monotonic_s()
+        if self._behind_since_s is None:
+            self._behind_since_s = now_s
+        is_late = now_s - self._behind_since_s > PATIENCE_S
+        if self._reader.mode == "all" and is_late and self._reader.lag > BEHIND_MAX:
+            raise TooSlow
+
+    def _move(self, position: int) -> None:
+        self._reader.position = self.told = position
+
+    async def _check_jobs(self) -> None:
+        selection = self._reader.stream.selection
+        if isinstance(selection, OfJobs):
+            missing = selection.jobs - await jobs.existing(self._engine, sorted(selection.jobs))
+            if missing:
+                named = ", ".join(map(str, sorted(missing)[:10]))
+                raise NotFound(f"there is no job {named}")
+
+    async def _snapshot(
+        self, reset: ResetReason | None, *, is_first: bool = True
+    ) -> AsyncGenerator[bytes]:
+        number = 0
+        async for page in self._snapshots.pages(self._reader.stream.selection):
+            if not number:
+                self._move(page.gseq)
+                if is_first:
+                    yield self._subscribed("snapshot", page.gseq, page.floor, reset)
+            for rows, is_last in _with_last(parts(page.rows)):
+                number += 1
+                yield self._part(number, rows, is_last=is_last and not page.has_more)
+
+    def _part(self, number: int, rows: list[bytes], *, is_last: bool) -> bytes:
+        jobs_shown = [msgspec.Raw(row) for row in rows]
+        return _text(
+            Snapshot(id=self.name, at=self._place, part=number, last=is_last, jobs=jobs_shown)
+        )
+
+    def _subscribed(self, mode: Began, head: int, floor: int, reset: ResetReason | None) -> bytes:
+        return _text(
+            Subscribed(
+                id=self.name,
+                mode=mode,
+                from_=self._place,
+                head=str(Cursor(self._epoch, max(head, self.told))),
+                retained_from=str(Cursor(self._epoch, floor)),
+                reset=reset,
+            )
+        )
+
+    @property
+    def _place(self) -> str:
+        return str(Cursor(self._epoch, self.told))
+
+    def _frame(self, coming: Window) -> bytes:
+        return text_frame(events_frame(self.name, self._epoch, self.told, coming.upto, coming.told))
+
+
+def _text(frame: ServerFrame) -> bytes:
+    return text_frame(encode(frame))
+
+
+def _cursor(text: str) -> Cursor:
+    try:
+        return Cursor.parse(text)
+    except BadCursor as error:
+        raise BadCursorText(str(error)) from error
+
+
+def reset_reason(cursor: Cursor, now: Clock) -> ResetReason | None:
+    """Return why the log cannot go on behind ``cursor``; ``None``: it can."""
+    if cursor.epoch != now.epoch:
+        return "epoch"
+    if cursor.gseq > now.gseq:
+        return "cursor_ahead"
+    return "expired" if cursor.gseq < now.floor else None
+
+
+def _with_last(items: Iterable[T]) -> Iterator[tuple[T, bool]]:
+    known = list(items)
+    return ((item, number == len(known)) for number, item in enumerate(known, 1))
