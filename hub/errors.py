@@ -86,6 +86,10 @@ class TokenNotValid(HubError):
     kind = Kind.UNAUTHENTICATED
     code = "token_not_valid"
 
+    def __init__(self, detail: str | None = None, *, asked_for: str = "access") -> None:
+        super().__init__(detail)
+        self.asked_for = asked_for
+
 
 class UserInactive(HubError):
     """This account is disabled."""

@@ -93,6 +93,14 @@ def problem_schema() -> Json:
             "detail": {**texts, "description": "one sentence for people"},
             "instance": {**texts, "description": "path of the call"},
             "code": {**texts, "enum": codes, "description": "stable, for programs"},
+            "messages": {
+                "description": "with `token_not_valid`: which kind of token was tried",
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": dict.fromkeys(("token_class", "token_type", "message"), texts),
+                },
+            },
         },
         "required": ["type", "title", "status", "detail", "instance", "code"],
         "additionalProperties": {"type": "array", "items": texts},

@@ -1,6 +1,7 @@
 """Every failure as problem+json (RFC 9457): the one place that knows which status an error has."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +10,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from channels.protocol.codes import SUBPROTOCOL, Close
-from hub.errors import HubError, InvalidInput, Kind, NotFound
+from hub.errors import HubError, InvalidInput, Kind, NotFound, TokenNotValid
 from orm.errors import DatabaseFull, NotUnique, StillReferenced, StorageError
 
 log = logging.getLogger("hub.api")
@@ -59,7 +60,7 @@ class Problem(msgspec.Struct, frozen=True):
     status: int
     code: str
     detail: str
-    fields: dict[str, list[str]] = {}
+    fields: Mapping[str, Sequence[object]] = {}
     headers: dict[str, str] = {}
 
     def body(self, instance: str) -> bytes:
@@ -102,7 +103,15 @@ def _of_hub(error: HubError) -> Problem:
     headers = _retry(error.retry_after_s) if error.retry_after_s else {}
     if error.kind == Kind.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = 'Bearer realm="api"'
-    return Problem(status, error.code, error.detail, error.fields, headers)
+    return Problem(status, error.code, error.detail, _fields(error), headers)
+
+
+def _fields(error: HubError) -> Mapping[str, Sequence[object]]:
+    if not isinstance(error, TokenNotValid):
+        return error.fields
+    kind = error.asked_for
+    told = {"token_class": f"{kind.title()}Token", "token_type": kind, "message": error.detail}
+    return {"messages": [told]}  # UFDL says here which kind of token was tried
 
 
 def _of_litestar(error: HTTPException) -> Problem:

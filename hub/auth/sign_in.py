@@ -154,7 +154,7 @@ class SignIn:
             account = await accounts.lock_user(transaction, identity.account)
             token = await accounts.token(transaction, digest(refresh))
             if account is None or token is None or token.revoked_us is not None:
-                raise TokenNotValid
+                raise TokenNotValid(asked_for="refresh")
             if account.disabled_us is not None:
                 raise UserInactive
             access = await self._tokens.issue("access", identity.account, identity.session)

@@ -87,9 +87,9 @@ class Tokens:
         """
         row = await accounts.token(self._engine, digest(text)) if len(text) <= LONGEST else None
         if row is None or row.kind not in kinds or row.revoked_us is not None:
-            raise TokenNotValid
+            raise TokenNotValid(asked_for=kinds[0])
         if row.expires_us is not None and row.expires_us <= clock.wall_us():
-            raise TokenNotValid("the token has expired")
+            raise TokenNotValid("the token has expired", asked_for=kinds[0])
         identity = _identity(row)
         if row.kind != "refresh":
             self._remember((text, kinds), identity)

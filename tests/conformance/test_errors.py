@@ -32,7 +32,11 @@ def test_first_of_all_comes_the_token(world: World) -> None:
 def test_a_token_that_is_not_good_says_so(world: World) -> None:
     for token in ("x", "a.b.c", "hub_" + "x" * 40, "x" * 4_000):
         bad = {"Authorization": f"Bearer {token}"}
-        problem(world.nobody.ask("GET", "/v1/jobs/1", headers=bad), 401, "token_not_valid")
+        answer = world.nobody.ask("GET", "/v1/jobs/1", headers=bad)
+        problem(answer, 401, "token_not_valid")
+        (tried,) = answer.json()["messages"]
+        assert (tried["token_class"], tried["token_type"]) == ("AccessToken", "access")
+        assert tried["message"] == answer.json()["detail"]
 
 
 def test_another_scheme_is_no_token(world: World) -> None:
