@@ -123,6 +123,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return addresses.public_url(self.public_url) if self.public_url else None
 
     @property
+    def path_prefix(self) -> str:
+        """The path below which browsers reach the hub, empty when there is none."""
+        return self.public.prefix if self.public else ""
+
+    @property
     def page_origins(self) -> frozenset[str]:
         """Origins besides the hub's own whose pages may use the session cookie."""
         return addresses.origins(self.allowed_origins)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import HttpMethod, Litestar, Request, Response, route
+from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Redirect
 
@@ -15,6 +16,7 @@ from hub.api.contract import Json
 from hub.api.openapi import document
 from hub.api.schema_page import SchemaPage
 from hub.outputs.ranges import entity_tag, is_unchanged
+from hub.settings import Settings
 
 AnyRequest = Request[Any, Any, Any]
 Search = Annotated[str, QueryParameter(name="q", max_length=200)]
@@ -68,9 +70,11 @@ def api_live_schema(request: AnyRequest) -> Response[bytes]:
     include_in_schema=False,
     sync_to_thread=True,  # likewise
 )
-def api_page(request: AnyRequest, search: Search = "") -> Response[str]:
+def api_page(
+    request: AnyRequest, settings: NamedDependency[Settings], search: Search = ""
+) -> Response[str]:
     """Show the page, with the calls that a search finds."""
-    html = _page(_dependencies(request.app)).html(search)
+    html = _page(_dependencies(request.app), settings.path_prefix).html(search)
     return Response(html, media_type="text/html", headers=LOCKED_DOWN)
 
 
@@ -94,9 +98,9 @@ async def api_style() -> Response[str]:
     include_in_schema=False,
     status_code=302,
 )
-async def home() -> Redirect:
+async def home(settings: NamedDependency[Settings]) -> Redirect:
     """Lead a visitor to the page."""
-    return Redirect("/schema", status_code=302)
+    return Redirect(f"{settings.path_prefix}/schema", status_code=302)
 
 
 ROUTES = (api_schema, api_live_schema, api_page, api_style, home)
@@ -122,8 +126,8 @@ def _encode(described: Json) -> Encoded:
 
 
 @cache
-def _page(dependencies: frozenset[str]) -> SchemaPage:
-    return SchemaPage(document(dependencies))
+def _page(dependencies: frozenset[str], prefix: str) -> SchemaPage:
+    return SchemaPage(document(dependencies), prefix)
 
 
 @cache

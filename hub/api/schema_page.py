@@ -20,13 +20,13 @@ PAGE = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}: API</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/schema/style.css">
+<link rel="stylesheet" href="{prefix}/schema/style.css">
 </head>
 <body>
 <a class="skip" href="#calls">Skip to the calls</a>
 <header>
-<h1><a href="/schema">{title}: API</a></h1>
-<form role="search" action="/schema">
+<h1><a href="{prefix}/schema">{title}: API</a></h1>
+<form role="search" action="{prefix}/schema">
 <label for="q">Search the calls</label>
 <input id="q" name="q" type="search" maxlength="200" value="{searched}">
 <button>Search</button>
@@ -35,9 +35,10 @@ PAGE = """\
 <nav aria-label="Contents"><ul>{contents}<li><a href="#failures">failures</a></li>
 <li><a href="#types">types</a></li></ul></nav>
 {about}
-<p>For programs there is <a href="/schema/openapi.json">the OpenAPI document</a>, and for what is
-told live <a href="/schema/asyncapi.json">the AsyncAPI document</a>. The calls of curl
-below want <code>HUB</code>, the address of this hub, and <code>TOKEN</code> in the environment.</p>
+<p>For programs there is <a href="{prefix}/schema/openapi.json">the OpenAPI document</a>, and for
+what is told live <a href="{prefix}/schema/asyncapi.json">the AsyncAPI document</a>. The calls of
+curl below want <code>HUB</code>, the address of this hub, and <code>TOKEN</code> in the
+environment.</p>
 </header>
 <main id="calls">
 {sections}
@@ -59,10 +60,16 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class SchemaPage:
-    """The page of one document. All but the choice of what a search finds is made once."""
+    """The page of one document. All but the choice of what a search finds is made once.
 
-    def __init__(self, document: Json) -> None:
+    Args:
+        document: What it shows.
+        prefix: The path below which browsers reach the hub.
+    """
+
+    def __init__(self, document: Json, prefix: str = "") -> None:
         self._document = document
+        self._prefix = escape(prefix)
 
     @cached_property
     def _entries(self) -> list[Entry]:
@@ -96,6 +103,7 @@ class SchemaPage:
         shown = {tag: entries for tag, entries in by_tag.items() if entries}
         sections = [_section(tag, tags[tag], shown[tag], is_open) for tag in shown]
         return PAGE.format(
+            prefix=self._prefix,
             title=escape(self._document["info"]["title"]),
             about="" if words else self._about,
             searched=escape(searched),

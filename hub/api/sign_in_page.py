@@ -173,11 +173,7 @@ ROUTES = (ui_page, ui_sign_in, ui_sign_out)
 
 
 def _page(settings: Settings) -> SignInPage:
-    return SignInPage(_prefix(settings))
-
-
-def _prefix(settings: Settings) -> str:
-    return settings.public.prefix if settings.public else ""
+    return SignInPage(settings.path_prefix)
 
 
 def _refused(page: SignInPage, username: str, error: HubError) -> Response[str]:
@@ -193,5 +189,5 @@ def _html(html: str, status: int = HTTPStatus.OK) -> Response[str]:
 
 
 def _back(settings: Settings, set_cookie: str) -> Response[str]:
-    headers = {**HEADERS, "Location": f"{_prefix(settings)}/ui/", "Set-Cookie": set_cookie}
+    headers = {**HEADERS, "Location": f"{settings.path_prefix}/ui/", "Set-Cookie": set_cookie}
     return Response("", status_code=HTTPStatus.SEE_OTHER, media_type="text/html", headers=headers)

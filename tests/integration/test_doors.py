@@ -19,6 +19,7 @@ from hub.auth.tickets import MOST, TicketNotValid, Tickets
 from hub.auth.tokens import Tokens, digest
 from hub.errors import HubError, TokenNotValid, TooManyTries, UserInactive
 from hub.settings import load
+from hub.wire.accounts import UserPatchIn
 from orm.engine import bind, make_engine
 from tests.integration.conftest import HubClient, Json, running_hub
 
@@ -416,6 +417,87 @@ async def test_an_origin_that_no_browser_sends_gets_no_ticket(visitor: Visitor) 
         headers: Any = {"Origin": origin}
         answer = await visitor.accounts.user.post("/v1/stream/tickets", headers=headers)
         assert code(answer) == (400, "invalid_input")
+
+
+# --- Handshakes -----------------------------------------------------------------------------------
+
+
+def asked(*headers: tuple[str, str], offered: tuple[str, ...] = ("hub.v1",)) -> Json:
+    """Return what a server says of a handshake."""
+    return {
+        "type": "websocket",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+        "subprotocols": list(offered),
+        "server": ("hub", 8000),
+    }
+
+
+async def test_who_says_nothing_may_say_it_in_the_first_message(visitor: Visitor) -> None:
+    doors = visitor.hub.doors
+    cookie = ("Cookie", f"__Host-hub={await visitor.cookie()}")
+    for scope in (
+        asked(),
+        asked(("Origin", STRANGERS[0])),
+        asked(cookie),
+        asked(cookie, ("Origin", STRANGERS[0])),
+        asked(("Cookie", "__Host-hub=old"), ("Origin", OWN)),
+    ):
+        assert await doors.handshake(scope, "jobs_watch", job=1, may_wait=True) is None
+        with pytest.raises(HubError):
+            await doors.handshake(scope, "jobs_watch", job=1)
+    # What was shown on purpose is not passed over.
+    for scope in (
+        asked(("Authorization", "Bearer nobody")),
+        asked(("Authorization", "Basic dW1h")),
+        asked(offered=("hub.v1", "hub.ticket.nothing")),
+    ):
+        with pytest.raises(HubError):
+            await doors.handshake(scope, "jobs_watch", job=1, may_wait=True)
+
+    admission = await doors.first_message("uma", "jobs_watch")
+    assert (admission.identity.username, admission.expires_us) == ("uma", None)
+    assert "uma" not in repr(admission.credential)
+    for bad in ("nobody", cookie[1].partition("=")[2]):
+        with pytest.raises(TokenNotValid):
+            await doors.first_message(bad, "jobs_watch")
+
+
+async def test_what_lets_in_says_how_long_it_does(visitor: Visitor) -> None:
+    signed_in = await visitor.hub.accounts.sign_in.with_password("uma", PASSWORD, None)
+    owner = await identity(visitor, signed_in.access)
+    text = await visitor.hub.tickets.make(owner, origin=None, job=None)
+    rows = await visitor.hub.engine.fetch("SELECT kind, expires_us FROM tokens")
+    ends = dict(rows)
+
+    by_token = await visitor.hub.doors.first_message(signed_in.access, "jobs_watch")
+    scope = asked(offered=("hub.v1", f"hub.ticket.{text}"))
+    by_ticket = await visitor.hub.doors.handshake(scope, "jobs_watch")
+
+    assert by_ticket is not None
+    assert by_token.expires_us == owner.expires_us
+    # The session behind a ticket lives as long as one of its tokens.
+    assert by_ticket.expires_us == ends["refresh"]
+
+
+async def test_a_right_that_ends_ends_its_socket(visitor: Visitor) -> None:
+    sockets, doors = visitor.hub.sockets, visitor.hub.doors
+    reading = await doors.first_message("uma", "jobs_watch")
+    writing = await doors.first_message("uma", "jobs_submit")
+    with sockets.entered(reading) as reader, sockets.entered(writing) as writer:
+        await sockets.check_rights()
+        assert not reader.ended.done()
+        assert not writer.ended.done()
+
+        await visitor.hub.accounts.change(HUB, UMA, UserPatchIn(role="viewer"))
+        await sockets.check_rights()
+
+        assert writer.ended.result() == 4003
+        assert not reader.ended.done()
+        assert reader.admission is not None
+        assert reader.admission.identity.role == "viewer"  # as it is now
+        with sockets.entered(None) as unknown:
+            await sockets.check_rights()
+            assert not unknown.ended.done()
 
 
 # --- The sign-in page -----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import AsyncIterator, Callable, Iterator
 from html import escape, unescape
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -507,6 +508,19 @@ async def test_who_has_a_document_is_not_sent_it_again(
 async def test_home_leads_to_the_page(anybody: httpx.AsyncClient) -> None:
     answer = await anybody.get("/")
     assert (answer.status_code, answer.headers["location"]) == (302, "/schema")
+
+
+async def test_behind_a_proxy_with_a_prefix_every_link_begins_with_it(tmp_path: Path) -> None:
+    settings = {"HUB_PUBLIC_URL": "https://example.org/jobs/hub"}
+    app = create_app(load(settings, data=str(tmp_path)))
+    transport = httpx.ASGITransport(app=cast(Any, app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
+        home, page = await client.get("/"), await client.get("/schema")
+
+    assert home.headers["location"] == "/jobs/hub/schema"
+    links = re.findall(r"(?:href|action)=\"(/[^\"]*)\"", page.text)
+    assert links
+    assert {link for link in links if not link.startswith("/jobs/hub/schema")} == set()
 
 
 async def test_what_is_not_there_is_a_problem_below_schema_too(anybody: httpx.AsyncClient) -> None:

@@ -76,3 +76,26 @@ async def test_jobs_that_nodes_hold_get_leases_and_all_an_execution(new_url: New
         assert [due.job for due in await leases.due(engine, 2 * HOUR_US, 10)] == [3, 2]
     finally:
         await engine.stop()
+
+
+async def test_tokens_stay_good_and_their_numbers_are_never_used_again(new_url: NewUrl) -> None:
+    engine = make_engine(new_url("tokens"))
+    await engine.start()
+    try:
+        await first_version(engine)
+        await insert(engine, "users", USER, {"username": "ada"})
+        add = """INSERT INTO tokens (kind, sha256, account, session, created_us)
+            VALUES (?, ?, 1, 's', 1)"""
+        async with engine.transaction() as transaction:
+            for sha256 in "abc":
+                await transaction.fetch(add, ("api", sha256))
+            await transaction.fetch("DELETE FROM tokens WHERE sha256 = 'c'")
+
+        await migrate(engine)
+
+        async with engine.transaction() as transaction:
+            await transaction.fetch(add, ("cookie", "d"))
+        rows = await engine.fetch("SELECT pk, kind, sha256 FROM tokens ORDER BY pk")
+        assert rows == [(1, "api", "a"), (2, "api", "b"), (4, "cookie", "d")]
+    finally:
+        await engine.stop()
