@@ -1,22 +1,15 @@
 """Events as ``hub.v1`` shows them: encoded once, and put together by bytes for each frame."""
 
-from datetime import UTC, datetime, timedelta
-
 import msgspec
 
 from channels.conflation import Told
 from channels.events import Cursor, Event
 from channels.protocol import frames
+from channels.times import iso
 
 FACE = "hub.v1"
 _NO_SKIP = b'"skip":0'
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER = msgspec.json.Encoder()
-
-
-def iso(moment_us: int) -> str:
-    """Return microseconds since 1970 as ISO 8601 with microseconds and ``Z``."""
-    return (_EPOCH + timedelta(microseconds=moment_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def shown(told: Told) -> bytes:

@@ -1,9 +1,11 @@
 """The only place that asks for the time."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from channels.times import ZERO, iso
+
+__all__ = ("iso", "monotonic_s", "parse_iso", "wall_us")
 
 
 def wall_us() -> int:
@@ -16,11 +18,6 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
-def iso(moment_us: int) -> str:
-    """Return ``moment_us`` (microseconds since 1970) as ISO 8601 with microseconds and ``Z``."""
-    return (_EPOCH + timedelta(microseconds=moment_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def parse_iso(text: str) -> int:
     """Return the microseconds since 1970 that an ISO 8601 text with an offset names.
 
@@ -30,4 +27,4 @@ def parse_iso(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset; write it like 2026-11-01T00:00:00Z")
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - ZERO) // timedelta(microseconds=1)

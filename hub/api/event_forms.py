@@ -12,7 +12,8 @@ from hub.api.accept import preferred
 from hub.api.desk import CURSOR_HEADER
 from hub.wire import cloudevents
 from hub.wire.cloudevents import CloudEvents
-from hub.wire.events import EventPage, event_out
+from hub.wire.events import EventPage
+from hub.wire.stored_events import event_out
 
 HEAD_HEADER = "X-Hub-Head"
 JSON_TYPE = "application/json"

@@ -12,7 +12,6 @@ from contextlib import aclosing
 from functools import partial
 from typing import assert_never
 
-from channels.encoding import iso
 from channels.protocol.codec import encode
 from channels.protocol.codes import Close
 from channels.protocol.frames import Pong, ServerFrame, Subscribe
@@ -28,6 +27,7 @@ from channels.protocol.server_session import (
     ServerSession,
     Tell,
 )
+from channels.times import iso
 from hub import clock
 from hub.auth.doors import Admission
 from hub.errors import Forbidden, HubError, Kind

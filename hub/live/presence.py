@@ -5,10 +5,10 @@ Presence is not in the log: a watcher gets the whole picture first, then what ch
 
 from collections.abc import Callable, Iterator
 
-from channels.encoding import iso
 from channels.events import Cursor
 from channels.protocol.codec import encode
 from channels.protocol.frames import Subscribed, Worker, Workers
+from channels.times import iso
 from hub.auth.guard import NodeOwners
 from hub.live.frames import text_frame
 from orm.engine import Engine

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 
-from channels.encoding import iso
 from channels.flights import Flights
 from channels.protocol.frames import FRAME_MAX_BYTES
 from channels.selections import OfFilter, OfJobs, Selection
+from channels.times import iso
 from hub import clock
 from hub.live.selecting import wanted_of
 from orm.engine import Engine

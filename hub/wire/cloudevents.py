@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from channels.events import Event
-from hub.wire.events import EventOut, EventType, event_out
+from hub.wire.events import EventOut, EventType
+from hub.wire.stored_events import event_out
 
 FORMAT = "cloudevents"
 """What ``?format=`` calls it."""

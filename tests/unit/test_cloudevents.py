@@ -6,7 +6,7 @@ from typing import Any
 
 from channels.events import MAX_GSEQ, Event
 from hub.wire.cloudevents import CloudEvents, batch
-from hub.wire.events import event_out
+from hub.wire.stored_events import event_out
 
 EPOCH = "k7f2q9"
 
