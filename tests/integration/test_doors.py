@@ -12,7 +12,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from hub import clock
-from hub.auth import cookies
+from hub.auth import cookies, sign_in
 from hub.auth.accounts import HUB
 from hub.auth.identity import Identity
 from hub.auth.tickets import MOST, TicketNotValid, Tickets
@@ -602,8 +602,9 @@ async def test_without_a_public_url_pages_on_this_machine_can_sign_in(
 
 
 async def test_the_callers_own_address_counts_behind_a_trusted_proxy(
-    fresh_url: Callable[[], str], tmp_path: Path
+    fresh_url: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sign_in, "ADDRESS_FAILURES", 10)  # each costs a hash
     settings = {**PUBLIC, "HUB_TRUSTED_PROXIES": "10.0.0.1"}
     async with visited(settings, fresh_url(), tmp_path) as visitor:
         proxy, stranger = visitor.at("10.0.0.1"), visitor.at("203.0.113.99")
