@@ -47,6 +47,8 @@ from hub.outputs.local import LocalStore
 from hub.settings import Settings
 from hub.upkeep.alarms import Alarms
 from hub.upkeep.contacts import Contacts
+from hub.upkeep.epochs import EpochGuard
+from hub.upkeep.high_water import HighWater
 from hub.upkeep.leftovers import Leftovers
 from hub.upkeep.reaper import SWEEP_S, Reaper
 from hub.upkeep.ticker import Chore, tick
@@ -90,6 +92,7 @@ class Hub:
         self.engine: Engine = make_engine(settings.database)
         self.log = CommittedLog(self.engine)
         self.feed = Feed(self.log, ring_events=settings.ring_events)
+        self.epochs = EpochGuard(self.engine, HighWater(settings.data_dir), self.feed)
         self.ledger = Ledger(_batches(self.engine), self.feed.offer)
         self.desk = Desk(
             self.engine,
@@ -130,7 +133,8 @@ class Hub:
         bind(self.engine)
         await self.engine.start()
         try:
-            epoch = (await meta.ensure(self.engine, clock.wall_us())).epoch
+            await meta.ensure(self.engine, clock.wall_us())
+            epoch = await self.epochs.begin()
             self.desk.open(epoch)
             self.gallery.epoch = epoch
             for classes in named_classes.ALL:
@@ -154,6 +158,7 @@ class Hub:
                 *(Chore("notifications", 0.5, teller.run) for teller in tellers),
                 *(Chore("told places", 2.0, teller.keep) for teller in tellers),
                 Chore("heartbeat", 0.5, self._beat),
+                Chore("epoch", 1.0, self.epochs.look),
                 Chore("leases", SWEEP_S, reaper.sweep),
                 Chore("socket rights", RIGHTS_S, self.sockets.check_rights),
                 Chore("presence", LOOK_S, self.presence.look),
@@ -172,7 +177,9 @@ class Hub:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
             try:
-                await _at_last(contacts.flush, *(teller.keep for teller in tellers))
+                await _at_last(
+                    contacts.flush, self.epochs.keep, *(teller.keep for teller in tellers)
+                )
             finally:
                 self.ledger.close()
                 await committing

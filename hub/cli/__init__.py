@@ -3,6 +3,7 @@
 import click
 
 from hub.cli.demo import demo
+from hub.cli.epoch import epoch
 from hub.cli.migrate import migrate
 from hub.cli.serve import serve
 from hub.cli.user import user
@@ -18,3 +19,4 @@ main.add_command(serve)
 main.add_command(migrate)
 main.add_command(demo)
 main.add_command(user)
+main.add_command(epoch)

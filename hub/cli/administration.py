@@ -21,7 +21,7 @@ from hub.errors import Conflict, NotFound
 from hub.lifecycle.commands import Actor
 from hub.settings import Settings
 from hub.wire.accounts import UserIn, UserOut, UserPatchIn
-from orm.engine import SQLITE, bind, make_engine
+from orm.engine import SQLITE, Engine, bind, make_engine
 from orm.migrate import SchemaState, state
 from orm.queries import meta
 
@@ -75,7 +75,7 @@ async def administration(settings: Settings, connect: Connect) -> AsyncIterator[
     with ExitStack() as held:
         way: AbstractAsyncContextManager[Administration] = _in_database(settings)
         if settings.is_embedded:
-            _check_exists(settings)
+            check_exists(settings)
             try:
                 held.enter_context(data_folder(settings))
             except FolderInUse:
@@ -84,8 +84,13 @@ async def administration(settings: Settings, connect: Connect) -> AsyncIterator[
             yield chosen
 
 
-def _check_exists(settings: Settings) -> None:
-    if not Path(settings.database.removeprefix(SQLITE)).is_file():
+def check_exists(settings: Settings) -> None:
+    """Refuse to make a database where there is none.
+
+    Raises:
+        NotFound: the SQLite file is not there.
+    """
+    if settings.is_embedded and not Path(settings.database.removeprefix(SQLITE)).is_file():
         raise NotFound(
             f"there is no database in {settings.data_dir} yet: `hub serve` makes it; "
             "--data names another folder"
@@ -93,7 +98,12 @@ def _check_exists(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _in_database(settings: Settings) -> AsyncIterator["Direct"]:
+async def opened(settings: Settings) -> AsyncIterator[Engine]:
+    """Yield the database, opened by this process.
+
+    Raises:
+        SchemaOutdated: it is another program version's.
+    """
     engine = make_engine(settings.database)
     await engine.start()
     try:
@@ -105,10 +115,16 @@ async def _in_database(settings: Settings) -> AsyncIterator["Direct"]:
                 "an older one up"
             )
         await meta.ensure(engine, clock.wall_us())
-        tokens = Tokens(engine, settings.access_token_s, settings.refresh_token_s)
-        yield Direct(Accounts(engine, tokens))
+        yield engine
     finally:
         await engine.stop()
+
+
+@asynccontextmanager
+async def _in_database(settings: Settings) -> AsyncIterator["Direct"]:
+    async with opened(settings) as engine:
+        tokens = Tokens(engine, settings.access_token_s, settings.refresh_token_s)
+        yield Direct(Accounts(engine, tokens))
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from litestar import Litestar
 
 from hub.app import Hub
 from hub.cli.http import BoundedHttp
+from hub.errors import Conflict
 from hub.live.sink import DirectProtocol
 from hub.settings import Settings
 
@@ -27,6 +28,12 @@ MESSAGE_MAX_BYTES = 65_536
 
 OTHER_FILES = 256
 """Open files that are no watchers: requests, outputs, the database."""
+
+
+class LogReplaced(Conflict):
+    """The log in the database is no longer the one that this process has shown: start it again."""
+
+    code = "log_replaced"
 
 
 class _Server(uvicorn.Server):
@@ -39,7 +46,12 @@ class _Server(uvicorn.Server):
 
 
 async def run(app: Litestar, settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT, then stop gracefully; a second signal stops at once."""
+    """Serve until SIGTERM or SIGINT, then stop gracefully; a second signal stops at once.
+
+    Raises:
+        LogReplaced: the database was put back, or its epoch changed, under the running hub.
+    """
+    hub: Hub = app.state.hub
     sockets_s, server_s = shares_of_stop(settings.stop_s)
     config = uvicorn.Config(
         app,
@@ -62,9 +74,13 @@ async def run(app: Litestar, settings: Settings, listener: socket.socket) -> Non
     allow_open_files(settings.max_sockets + OTHER_FILES)
     _on_signals(server, stopping)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_stop_when(stopping, server, app.state.hub, sockets_s))
+        group.create_task(_stop_when(stopping, server, hub, sockets_s))
+        guarding = group.create_task(_stop_if_replaced(hub, stopping))
         await server.serve(sockets=[listener])
         stopping.set()
+        guarding.cancel()
+    if hub.epochs.replaced.is_set():
+        raise LogReplaced
 
 
 def shares_of_stop(stop_s: int) -> tuple[float, int]:
@@ -102,6 +118,11 @@ def _on_signals(server: _Server, stopping: asyncio.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def _stop_if_replaced(hub: Hub, stopping: asyncio.Event) -> None:
+    await hub.epochs.replaced.wait()
+    stopping.set()
 
 
 async def _stop_when(stopping: asyncio.Event, server: _Server, hub: Hub, sockets_s: float) -> None:

@@ -7,6 +7,8 @@ from enum import StrEnum
 import msgspec
 
 from orm.engine import Engine
+from orm.postgres import Transaction as ServerTransaction
+from orm.sqlite import Transaction as EmbeddedTransaction
 
 EPOCH_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -28,14 +30,26 @@ class Told(StrEnum):
 
 async def ensure(engine: Engine, now_us: int) -> Clock:
     """Return the clock row, which the first start makes with a random epoch."""
-    epoch = "".join(secrets.choice(EPOCH_LETTERS) for _ in range(10))
     async with engine.transaction() as transaction:
         await transaction.fetch(
             "INSERT INTO hub_meta (pk, epoch, gseq, floor, compact_floor, audit_hash, created_us) "
             "VALUES (1, ?, 0, 0, 0, '', ?) ON CONFLICT (pk) DO NOTHING",
-            (epoch, now_us),
+            (_new_epoch(), now_us),
         )
     return await clock(engine)
+
+
+def _new_epoch() -> str:
+    return "".join(secrets.choice(EPOCH_LETTERS) for _ in range(10))
+
+
+async def rotate(transaction: EmbeddedTransaction | ServerTransaction, epoch: str) -> str | None:
+    """Put a new epoch in the place of ``epoch`` and return it; ``None``: somebody else did."""
+    rows = await transaction.fetch(
+        "UPDATE hub_meta SET epoch = ? WHERE pk = 1 AND epoch = ? RETURNING epoch",
+        (_new_epoch(), epoch),
+    )
+    return str(rows[0][0]) if rows else None
 
 
 async def clock(engine: Engine) -> Clock:
