@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from hub.live.frames import payload_of
@@ -58,9 +59,14 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         """Send an ASGI message; a handshake that was refused in full counts as complete.
 
-        uvicorn forgets to say so, and then logs each refusal as an error of the application.
+        uvicorn forgets to say so, and then logs each refusal as an error of the application. Nor is
+        it an error when the peer left before its handshake was answered: ``receive`` says so.
         """
-        await super().send(message)
+        try:
+            await super().send(message)
+        except ClientDisconnected:
+            if message["type"] == "websocket.send":
+                raise
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True
 

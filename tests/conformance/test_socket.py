@@ -1,6 +1,8 @@
 """The plain job socket: what a watcher of one job is told, and when."""
 
 import json
+import socket
+import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -463,3 +465,23 @@ def close_code(watcher: Watcher) -> int | None:
     with pytest.raises(ConnectionClosed) as caught:
         watcher.connection.recv(timeout=LIMIT_S)
     return caught.value.rcvd.code if caught.value.rcvd else None
+
+
+def test_a_watcher_that_leaves_during_its_handshake_is_no_fault_of_the_hub(world: World) -> None:
+    job = world.new_job()
+    before = [*world.hub.complaints(), *world.hub.complaints("uvicorn")]
+    request = (
+        f"GET /v1/jobs/{job} HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        f"Authorization: Bearer {world.viewer.token}\r\n\r\n"
+    ).encode()
+    reset = struct.pack("ii", 1, 0)
+    for _ in range(100):
+        with socket.create_connection(world.hub.address, LIMIT_S) as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            peer.sendall(request)
+
+    with watching(world, job) as later:
+        assert later.is_open()
+    assert [*world.hub.complaints(), *world.hub.complaints("uvicorn")] == before

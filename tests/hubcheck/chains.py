@@ -52,6 +52,8 @@ def _chain_faults(session: Session) -> Iterator[Fault]:
                 part = 0 if step.is_last else part
             case Batch():
                 yield from _link_faults(step, last)
+            case Mark() if step.begins not in (None, last):
+                yield step.line, f"goes on from {step.begins}, the one before ended at {last}"
             case Restart():
                 part = 0
             case Stored() if step.cursor not in issued:

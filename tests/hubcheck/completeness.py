@@ -1,20 +1,15 @@
 """Nothing is missing: P3, P4 and P5."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 
 from tests.hubcheck.history import History, Quiet
 from tests.hubcheck.oracle import Logged, Oracle
 from tests.hubcheck.selection import Selection
 from tests.hubcheck.streams import (
-    Batch,
-    Restart,
     Session,
-    Shown,
-    Snap,
     alive,
-    last_cursor,
     sessions,
-    subscriptions,
 )
 from tests.hubcheck.violations import Fault, named
 from tests.hubcheck.windows import Window, is_of, reached, start, windows
@@ -58,8 +53,7 @@ def reports_missing_only_if_superseded(history: History, oracle: Oracle) -> Iter
                     f"event {event.g} (a report of job {event.job}) is missing"
                     f" between {window.after} and {window.upto}, and no newer one is there",
                 )
-    for found in subscriptions(history).values():
-        yield from _skip_faults(found, oracle)
+        yield from _skip_faults(selection, window, oracle)
 
 
 def _is_made_up_for(event: Logged, selection: Selection, window: Window, oracle: Oracle) -> bool:
@@ -74,44 +68,20 @@ def _is_made_up_for(event: Logged, selection: Selection, window: Window, oracle:
     return any(window.has(one) or not selection.verdict(one).is_due for one in newer)
 
 
-def _skip_faults(found: Sequence[Session], oracle: Oracle) -> Iterator[Fault]:
-    known: dict[int, int] = {}
-    ended_at: str | None = None
-    for session in found:
-        # Whoever goes back to an older cursor is told in other portions than the first time.
-        goes_on = session.mode == "resume" and session.asked.cursor == ended_at
-        is_whole = Selection(session, oracle).shows_all
-        known = known if goes_on and is_whole else {}
-        ended_at = last_cursor(session, ended_at)
-        for step in session.steps:
-            match step:
-                case Restart():
-                    known = {}
-                case Snap():
-                    known |= {row["pk"]: row["seq"] for row in step.jobs}
-                case Batch():
-                    for event in step.events:
-                        text = _skip_fault(event, known.get(event.job))
-                        known[event.job] = event.seq
-                        if text:
-                            yield step.line, text
-                case _:
-                    pass
-
-
-def _skip_fault(event: Shown, last: int | None) -> str:
-    """Compare the skip with the last number of the job that the client knows."""
-    if event.skip is None:
-        return ""
-    if last is None:
-        # Who was never told of the job has no number to count from.
-        is_good = event.skip in (0, event.seq - 1) if event.entered else 0 <= event.skip < event.seq
-        return "" if is_good else f"event {event.g}: skip {event.skip} of {event.seq} events"
-    left_out = event.seq - 1 - last
-    # Whoever comes back is told in full, and may count from there.
-    if event.skip == left_out or (event.entered and event.skip == 0) or left_out < 0:
-        return ""
-    return f"event {event.g}: skip {event.skip}, but {left_out} of job {event.job} were left out"
+def _skip_faults(selection: Selection, window: Window, oracle: Oracle) -> Iterator[Fault]:
+    """Compare each skip with what was due and is not there since the last one of that job."""
+    left_out: Counter[int] = Counter()
+    skips = {event.g: event.skip for event in window.shown}
+    for event in oracle.between(window.after, window.upto):
+        if event.g not in skips:
+            left_out[event.job] += selection.verdict(event).is_due
+            continue
+        due, told = left_out.pop(event.job, 0), skips[event.g]
+        if told is not None and told != due:
+            yield (
+                window.line,
+                f"event {event.g}: skip {told}, but {due} of job {event.job} were left out",
+            )
 
 
 @named("P5")

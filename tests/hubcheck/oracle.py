@@ -15,7 +15,7 @@ VOID = "void"
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """What filters ask of a job, as it stood after an event of it."""
+    """What filters ask of a job, as it stood after an event of it; a hidden one is in no list."""
 
     status: str
     progress: float
@@ -24,6 +24,7 @@ class Row(Struct, frozen=True, kw_only=True):
     template: int
     parent: int | None
     node: int | None
+    is_hidden: bool
 
 
 class Logged(Struct, frozen=True, kw_only=True):
@@ -169,6 +170,7 @@ def _after(before: Row | None, event: Mapping[str, Any], data: Any) -> Row | Non
         template=short["template"],
         parent=short["parent"],
         node=short["node"],
+        is_hidden=short["deleted"],
     )
 
 

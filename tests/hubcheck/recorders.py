@@ -53,6 +53,7 @@ class _Recording:
         headers: Of its handshakes, such as ``Authorization``.
         account: Whose token that is, for filters that say ``me``.
         file: Where the history is written, as it happens.
+        limit_s: How long a handshake may take.
     """
 
     face: Face
@@ -64,8 +65,10 @@ class _Recording:
         *,
         account: str = "",
         file: IO[bytes] | None = None,
+        limit_s: float = LIMIT_S,
     ) -> None:
         self._recorder = Recorder(file)
+        self._limit_s = limit_s
         self._headers = headers or {}
         self._conn = 0
         self._connection: ClientConnection | None = None
@@ -107,7 +110,7 @@ class _Recording:
                 subprotocols=offered,
                 additional_headers=self._headers,
                 proxy=None,
-                open_timeout=LIMIT_S,
+                open_timeout=self._limit_s,
                 close_timeout=1.0,
             )
         except InvalidStatus as refusal:

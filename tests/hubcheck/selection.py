@@ -123,23 +123,29 @@ class Selection:
         )
 
     def matches(self, row: Row) -> bool:
-        """Say whether a job that stands like this matches the filter."""
+        """Say whether a job that stands like this matches; who names a job sees it hidden too."""
         wanted = self._asked.filter
-        return all(self._questions(wanted, row))
+        if self._asked.topic == "job":
+            return True
+        return not row.is_hidden and all(self._questions(wanted, row))
 
     def _questions(self, wanted: Filter, row: Row) -> Iterator[bool]:
         if wanted.status:
             yield row.status in wanted.status
         yield all(row.labels.get(name, UNSET) == text for name, text in wanted.label.items())
         if wanted.creator:
-            names = [self._account if name == "me" else name for name in wanted.creator]
-            yield row.creator in [self._oracle.names.users.get(name, 0) for name in names]
+            yield row.creator in [self._account_of(one) for one in wanted.creator]
         if wanted.node:
             yield row.node in wanted.node
         if wanted.template:
             yield any(self._is_template(row.template, one) for one in wanted.template)
         if wanted.parent:
             yield row.parent in wanted.parent
+
+    def _account_of(self, wanted: int | str) -> int:
+        if isinstance(wanted, int):
+            return wanted
+        return self._oracle.names.users.get(self._account if wanted == "me" else wanted, 0)
 
     def _is_template(self, pk: int, wanted: int | str) -> bool:
         if isinstance(wanted, int):

@@ -79,6 +79,7 @@ class SimulatedLog:
             "template": 1,
             "parent": None,
             "node": node,
+            "deleted": False,
         }
         row = {
             "gseq": self.head + 1,
@@ -114,7 +115,6 @@ class SimulatedSubscription:
         self._log = log
         self._asked = asked
         self.position = 0
-        self._shown: dict[int, int] = {}
 
     def begin(self, conn: int) -> list[dict[str, Any]]:
         """Return the first messages: a resumption, or a snapshot in one or two parts."""
@@ -123,7 +123,6 @@ class SimulatedSubscription:
         is_resumed = given is not None
         self.position = int(given.split(":")[2]) if given is not None else self._log.head
         rows = [row for row in self._log.standing(self.position).values() if self._matches(row)]
-        self._shown = {row["job"]: row["seq"] for row in rows}
         begun = {
             "op": "subscribed",
             "id": self._asked.sub,
@@ -179,15 +178,15 @@ class SimulatedSubscription:
             ):
                 seen.append((row, was, is_now))
         newest = {row["job"]: row["gseq"] for row, _, _ in seen if row["type"] == "progress"}
-        kept = [
-            (row, was, is_now)
-            for row, was, is_now in seen
-            if row["type"] != "progress"
-            or self._asked.progress == "all"
-            or newest[row["job"]] == row["gseq"]
-        ]
+        events, skipped = list[dict[str, Any]](), dict[int, int]()
+        for row, was, is_now in seen:
+            job, is_report = row["job"], row["type"] == "progress"
+            if is_report and self._asked.progress == "latest" and newest[job] != row["gseq"]:
+                skipped[job] = skipped.get(job, 0) + 1
+            else:
+                skip = skipped.pop(job, 0)
+                events.append(self._event(row, skip, was=was, is_now=is_now))
         begins, self.position = cursor(self.position), upto
-        events = [self._event(row, was=was, is_now=is_now) for row, was, is_now in kept]
         return {
             "op": "events",
             "id": self._asked.sub,
@@ -196,14 +195,12 @@ class SimulatedSubscription:
             "events": events,
         }
 
-    def _event(self, row: dict[str, Any], *, was: bool, is_now: bool) -> dict[str, Any]:
-        job = row["job"]
-        skip = row["seq"] - 1 - self._shown[job] if was else 0
-        self._shown[job] = row["seq"]
+    @staticmethod
+    def _event(row: dict[str, Any], skip: int, *, was: bool, is_now: bool) -> dict[str, Any]:
         marks = {"entered": not was, "left": not is_now}
         return {
             "g": row["gseq"],
-            "job": job,
+            "job": row["job"],
             "seq": row["seq"],
             "tseq": row["tseq"],
             "skip": skip,
@@ -221,7 +218,8 @@ class SimulatedSubscription:
 
     def bookmark(self) -> dict[str, Any]:
         """Return the message that nothing more happened."""
-        return {"op": "bookmark", "id": self._asked.sub, "cursor": cursor(self.position)}
+        place = cursor(self.position)
+        return {"op": "bookmark", "id": self._asked.sub, "from": place, "cursor": place}
 
 
 class SimulatedClient:

@@ -61,9 +61,10 @@ class Snap(Step, frozen=True, kw_only=True):
 
 
 class Mark(Step, frozen=True, kw_only=True):
-    """Everything up to ``cursor`` was sent."""
+    """Everything up to ``cursor`` was sent; ``begins`` as in a batch."""
 
     cursor: str
+    begins: str | None = None
 
 
 class Restart(Step, frozen=True, kw_only=True):
@@ -227,7 +228,8 @@ class _Telling:
                 begins, to = frame["from"], frame["to"]
                 steps.append(Batch(at=at, line=line, begins=begins, to=to, events=events))
             case "bookmark":
-                steps.append(Mark(at=at, line=line, cursor=frame["cursor"]))
+                begins, to = frame.get("from"), frame["cursor"]
+                steps.append(Mark(at=at, line=line, cursor=to, begins=begins))
             case "reset":
                 steps.append(Restart(at=at, line=line, reason=frame["reason"]))
             case "end":
