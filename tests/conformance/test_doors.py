@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.conformance.foreign import Client, World, good, world_on
+from tests.conformance.foreign import Client, Json, World, good, world_on
 from tests.conformance.hub_process import HubProcess, StartHub
 
 LIMIT_S = 5.0
@@ -127,6 +127,12 @@ def first(connection: ClientConnection) -> str:
     return transition
 
 
+def hello(connection: ClientConnection) -> Json:
+    message = json.loads(connection.recv(timeout=LIMIT_S))
+    assert message["op"] == "hello"
+    return message
+
+
 def closed(connection: ClientConnection, within_s: float = LIMIT_S) -> tuple[int, str]:
     """Return the code and the reason with which the hub closes."""
     with pytest.raises(ConnectionClosed) as caught:
@@ -178,7 +184,8 @@ def test_a_ticket_opens_one_socket(site: Site) -> None:
         assert connection.subprotocol is None
     assert site.refusal(job, tickets=(text,)) == (401, "ticket_not_valid")
     with site.socket(job, tickets=(site.ticket(job, site.world.viewer),), v1=True) as connection:
-        assert first(connection) == "progress"
+        assert connection.subprotocol == "hub.v1"
+        assert hello(connection)["auth"] == "ok"
 
 
 def test_of_eight_that_come_with_one_ticket_at_once_one_gets_in(site: Site) -> None:
@@ -230,19 +237,20 @@ def test_a_page_that_speaks_hub_v1_is_told_by_a_close_code(site: Site) -> None:
     good_one = {"Authorization": f"Bearer {site.world.viewer.token}"}
     shown = site.by_cookie(site.cookie())
     for told, target, headers in (
-        ((4101, "not_authenticated"), job, {}),
         ((4101, "token_not_valid"), job, {"Authorization": "Bearer no-token"}),
-        ((4003, "origin_refused"), job, shown),
         ((4004, "not_found"), 2**40, good_one),
         ((4004, "not_found"), 0, good_one),
         ((4000, "invalid_input"), job, good_one),
     ):
-        query = "?cursor=x" if told[0] == 4000 else ""
+        query = "?progress=x" if told[0] == 4000 else ""
         with site.socket(target, query=query, origin=page, v1=True, headers=headers) as connection:
             assert connection.subprotocol == "hub.v1"
             assert closed(connection) == told
-    # Whoever is no page, or does not speak it, gets an answer that can be read.
-    assert site.refusal(job, v1=True) == (401, "not_authenticated")
+    # A cookie that does not count is like none: the first message must say who it is.
+    for headers in ({}, shown):
+        with site.socket(job, origin=page, v1=True, headers=headers) as connection:
+            assert hello(connection)["auth"] == "required"
+    # Whoever does not speak it gets an answer that can be read.
     assert site.refusal(job, origin=page) == (401, "not_authenticated")
 
 
