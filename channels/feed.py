@@ -2,15 +2,16 @@
 
 The log numbers events densely in the order of commit (``gseq``), so a missing one shows by
 arithmetic. News reaches a feed in three ways: the local committer offers events, the doorbell hints
-that other processes have committed, and the safety poll asks the log for its head. None of them is
-trusted to be complete or in order. The head moves in one place only, :meth:`Feed._emit`, one number
-at a time, and what does not come by itself is read from the log.
+that other processes have committed, and the safety poll asks the log for its head: at once when
+hints may have been lost, and more often while none can come. None of them is trusted to be complete
+or in order. The head moves in one place only, :meth:`Feed._emit`, one number at a time, and what
+does not come by itself is read from the log.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Never, Protocol, Self
 
@@ -67,6 +68,7 @@ class Feed:
         ring_events: The most events to keep in memory.
         ring_bytes: The most bytes of content to keep in memory, encodings not counted.
         poll_s: Seconds between two looks at the log's head.
+        deaf_poll_s: The same while the doorbell has a fault.
         grace_s: Seconds that a missing number may take to come by itself.
     """
 
@@ -78,12 +80,15 @@ class Feed:
         ring_events: int = 16_384,
         ring_bytes: int = 64 * 2**20,
         poll_s: float = 1.0,
+        deaf_poll_s: float = 0.25,
         grace_s: float = 0.02,
     ) -> None:
         self._log = log
         self._doorbell = doorbell or MemoryDoorbell()
         self._new_ring = partial(Ring, max_events=ring_events, max_bytes=ring_bytes)
         self._poll_s = poll_s
+        self._deaf_poll_s = deaf_poll_s
+        self._is_doubtful = asyncio.Event()
         self._grace_s = grace_s
         self._ring: Ring | None = None
         self._held: dict[int, Event] = {}
@@ -284,8 +289,14 @@ class Feed:
                 raise LogGap(f"no event {before + 1} in the log, though {heard} was heard of")
         self._is_behind.clear()
 
+    def _doubt(self) -> None:
+        self._is_doubtful.set()
+
     async def _poll(self) -> None:
-        await asyncio.sleep(self._poll_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._deaf_poll_s if self._doorbell.fault else self._poll_s):
+                await self._is_doubtful.wait()
+        self._is_doubtful.clear()
         for stream in self._streams.values():
             stream.trim(self.ring.floor)
         shown = self.head
@@ -296,8 +307,11 @@ class Feed:
         self.hint(committed, committed)
 
     async def _listen(self) -> None:
-        await self._doorbell.listen(self.hint)
-        raise ConnectionError("the doorbell has fallen silent")
+        try:
+            await self._doorbell.listen(self.hint, self._doubt)
+            raise ConnectionError("the doorbell has fallen silent")
+        finally:
+            self._doubt()
 
     def _end(self) -> None:
         if self._grace is not None:

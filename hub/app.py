@@ -12,6 +12,9 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
+from channels.doorbell.memory import MemoryDoorbell
+from channels.doorbell.missing import MissingDoorbell
+from channels.doorbell.redis import RedisDoorbell
 from channels.feed import Feed
 from hub import clock
 from hub.addresses import listed
@@ -83,15 +86,18 @@ PROVIDED = (
 )
 """The parts of a hub that handlers can ask for."""
 
+NO_REDIS = "several processes without Redis (HUB_REDIS_URL)"
+
 
 class Hub:
     """Everything that one process of the hub is made of."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.engine: Engine = make_engine(settings.database)
+        self.engine: Engine = make_engine(settings.database, settings.database_pool)
         self.log = CommittedLog(self.engine)
-        self.feed = Feed(self.log, ring_events=settings.ring_events)
+        self.doorbell = doorbell_of(settings)
+        self.feed = Feed(self.log, self.doorbell, ring_events=settings.ring_events)
         self.epochs = EpochGuard(self.engine, HighWater(settings.data_dir), self.feed)
         self.ledger = Ledger(_batches(self.engine), self.feed.offer)
         self.desk = Desk(
@@ -122,7 +128,7 @@ class Hub:
             limit_bytes=settings.quarantine_bytes,
             life_s=settings.quarantine_s,
         )
-        self.readiness = Readiness(self.engine, settings.data_dir)
+        self.readiness = Readiness(self.engine, settings.data_dir, self.doorbell)
         self.guard = Guard(
             self.doors, self.owners, Proxies(settings.proxy_networks), refuse_handshake
         )
@@ -137,6 +143,8 @@ class Hub:
             epoch = await self.epochs.begin()
             self.desk.open(epoch)
             self.gallery.epoch = epoch
+            if isinstance(self.doorbell, RedisDoorbell):
+                self.doorbell.join(epoch)
             for classes in named_classes.ALL:
                 await classes.ensure_built_in(self.engine)
             async with self.feed.running(), self._background():
@@ -211,6 +219,13 @@ def _part(hub: Hub, name: str) -> Any:
         return getattr(hub, name)
 
     return provide
+
+
+def doorbell_of(settings: Settings) -> MemoryDoorbell | MissingDoorbell | RedisDoorbell:
+    """Return how this process and the others of the same hub tell each other of news."""
+    if settings.redis_url:
+        return RedisDoorbell(settings.redis_url)
+    return MissingDoorbell(NO_REDIS) if settings.workers > 1 else MemoryDoorbell()
 
 
 def _batches(engine: Engine) -> BatchStore:

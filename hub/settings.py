@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -13,6 +14,7 @@ from hub.mail import MailServer, is_address, server_of
 
 PREFIX = "HUB_"
 SQLITE = "sqlite:///"
+REDIS = ("redis", "rediss", "unix")
 
 CLIENT_VARIABLES = frozenset({"url", "token"})
 """``HUB_URL`` and ``HUB_TOKEN`` are for commands that call a hub, and no settings of one."""
@@ -21,6 +23,8 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Silence = Annotated[int, msgspec.Meta(ge=12, le=2_592_000)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+Workers = Annotated[int, msgspec.Meta(ge=1, le=64)]
+Pool = Annotated[int, msgspec.Meta(ge=2, le=100)]
 
 
 class BadSettings(InvalidInput):
@@ -48,6 +52,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: Annotated[
         str, says("postgresql://user:password@host/name; empty is one SQLite file")
     ] = ""
+    database_pool: Annotated[Pool, says("PostgreSQL: pooled connections of each process")] = 8
+    redis_url: Annotated[
+        str, says("redis://host:port/0, through which several processes tell each other of news")
+    ] = ""
+    workers: Annotated[Workers, says("processes; more than one need PostgreSQL")] = 1
     admin_password: Annotated[
         str, says("of `admin`, at the first start; empty makes one and prints it")
     ] = ""
@@ -81,7 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Silence,
         says("silence that loses a node its job, in seconds; a twelfth makes it suspect"),
     ] = 3_600
-    max_sockets: Annotated[Positive, says("most WebSockets open at once")] = 20_000
+    max_sockets: Annotated[Positive, says("most WebSockets open at once in each process")] = 20_000
     ring_events: Annotated[Positive, says("newest events kept in memory for watchers")] = 16_384
     smtp_url: Annotated[
         str, says("smtp://user:password@host:port or smtps://…, to send e-mail; empty sends none")
@@ -172,6 +181,7 @@ def load(environ: Mapping[str, str], **overrides: str | int | bool | None) -> Se
         raise BadSettings("HUB_LOG_LEVEL is one of debug, info, warning, error")
     if not settings.database.startswith((SQLITE, "postgresql://", "postgres://")):
         raise BadSettings("HUB_DATABASE_URL starts with postgresql:// or sqlite:///")
+    _check_processes(settings)
     _check_mail(settings)
     for name, read in ADDRESSES.items():
         try:
@@ -179,6 +189,20 @@ def load(environ: Mapping[str, str], **overrides: str | int | bool | None) -> Se
         except ValueError as error:
             raise BadSettings(f"HUB_{name.upper()}: {error}") from None
     return settings
+
+
+def _check_processes(settings: Settings) -> None:
+    if settings.workers > 1 and settings.is_embedded:
+        raise BadSettings(
+            "one SQLite file takes one process: several workers need PostgreSQL (HUB_DATABASE_URL)"
+        )
+    try:
+        is_redis = not settings.redis_url or urlsplit(settings.redis_url).scheme in REDIS
+        urlsplit(settings.redis_url).port  # noqa: B018  # the property reads the number
+    except ValueError as error:
+        raise BadSettings(f"HUB_REDIS_URL: {error}") from None
+    if not is_redis:
+        raise BadSettings("HUB_REDIS_URL starts with redis://, rediss:// or unix://")
 
 
 def _check_mail(settings: Settings) -> None:

@@ -122,8 +122,9 @@ class ServerEngine(PostgresEngine):
 
     kind = "postgres"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pool_size: int = POOL_SIZE) -> None:
         super().__init__(config={"dsn": url})
+        self._pool_size = pool_size
         self._searchers: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def check_version(self) -> None:
@@ -141,7 +142,7 @@ class ServerEngine(PostgresEngine):
         with translated():
             await self.start_connection_pool(
                 min_size=2,
-                max_size=POOL_SIZE,
+                max_size=self._pool_size,
                 server_settings=KNOWN_STATEMENTS,
                 command_timeout=COMMAND_TIMEOUT_S,
                 # Nothing here uses session state, so a connection needs no cleaning between two

@@ -2,11 +2,13 @@
 
 import asyncio
 
-from channels.doorbell.hint import Hear
+from channels.doorbell.hint import Doubt, Hear
 
 
 class MemoryDoorbell:
     """Joins the feeds that share it; with a single feed it only tells that feed what it knows."""
+
+    fault: str | None = None
 
     def __init__(self) -> None:
         self._ears: set[Hear] = set()
@@ -16,7 +18,7 @@ class MemoryDoorbell:
         for hear in tuple(self._ears):
             hear(first, last)
 
-    async def listen(self, hear: Hear) -> None:
+    async def listen(self, hear: Hear, doubt: Doubt) -> None:
         """Pass every ring on to ``hear`` until cancelled; this line is never cut."""
         self._ears.add(hear)
         try:

@@ -9,6 +9,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from channels.doorbell.hint import Doorbell
 from hub import clock
 from hub.wire.health import Health
 from orm.engine import Engine
@@ -21,14 +22,16 @@ TRUST_S = 1.0
 LOOP_LAG_MAX_S = 5.0
 DISK_FLOOR_BYTES = 2**30
 DISK_FLOOR_SHARE = 0.05
+LATE_NEWS = "what other processes do is shown here up to a second late"
 
 
 class Readiness:
     """What the readiness probe found, believed for a second: probing must not load the database."""
 
-    def __init__(self, engine: Engine, data: Path) -> None:
+    def __init__(self, engine: Engine, data: Path, doorbell: Doorbell) -> None:
         self._engine = engine
         self._data = data
+        self._doorbell = doorbell
         self._found: tuple[float, list[str]] | None = None
         self._looking = asyncio.Lock()
         self.is_draining = False
@@ -53,6 +56,12 @@ class Readiness:
                 self._found = (clock.monotonic_s(), found)
             return self._found[1]
 
+    @property
+    def delays(self) -> list[str]:
+        """Return why some things come later than they could, though all of them come."""
+        fault = self._doorbell.fault
+        return [] if fault is None else [f"{fault}: {LATE_NEWS}"]
+
     async def _database(self) -> list[str]:
         try:
             await meta.check_writable(self._engine)
@@ -71,15 +80,19 @@ class Readiness:
 @get("/health/live", opt={"action": "health_live"}, operation_id="health_live", tags=["health"])
 async def live(readiness: NamedDependency[Readiness]) -> Response[Health]:
     """Say whether the process runs; touches neither database nor disk."""
-    return _answer([] if readiness.is_alive else ["the event loop is stuck"])
+    return _answer([] if readiness.is_alive else ["the event loop is stuck"], [])
 
 
 @get("/health/ready", opt={"action": "health_ready"}, operation_id="health_ready", tags=["health"])
 async def ready(readiness: NamedDependency[Readiness]) -> Response[Health]:
-    """Say whether the hub can do its work: it can write, and there is room on the disk."""
-    return _answer(await readiness.problems())
+    """Say whether the hub can do its work: it can write, and there is room on the disk.
+
+    `degraded` is 200 too: all is done, and `problems` says what comes late.
+    """
+    return _answer(await readiness.problems(), readiness.delays)
 
 
-def _answer(problems: list[str]) -> Response[Any]:
-    status = "failing" if problems else "ok"
-    return Response(Health(status, problems), status_code=503 if problems else 200)
+def _answer(problems: list[str], delays: list[str]) -> Response[Any]:
+    if problems:
+        return Response(Health("failing", problems + delays), status_code=503)
+    return Response(Health("degraded" if delays else "ok", delays), status_code=200)

@@ -16,8 +16,9 @@ from hypothesis.stateful import (
 )
 
 from channels import feed as feed_module
-from channels.doorbell.hint import Hear
+from channels.doorbell.hint import Doubt, Hear
 from channels.doorbell.memory import MemoryDoorbell
+from channels.doorbell.missing import MissingDoorbell
 from channels.events import Event
 from channels.feed import Feed
 from channels.ring import Ring
@@ -399,19 +400,22 @@ async def test_feeds_that_share_a_doorbell_hear_of_each_others_commits_at_once()
 class CrackedDoorbell:
     """Breaks at first, is cut later, and then works."""
 
+    fault: str | None = None
+
     def __init__(self) -> None:
         self.calls = 0
+        self.ears: list[tuple[Hear, Doubt]] = []
 
     def ring(self, first: int, last: int) -> None:
         pass
 
-    async def listen(self, hear: Hear) -> None:
+    async def listen(self, hear: Hear, doubt: Doubt) -> None:
         self.calls += 1
         if self.calls == 1:
             raise OSError("no route")
         if self.calls == 2:
             return
-        hear(1, 1)
+        self.ears.append((hear, doubt))
         await asyncio.Event().wait()
 
 
@@ -420,9 +424,46 @@ async def test_a_feed_listens_again_when_the_doorbell_breaks() -> None:
     log, doorbell = FakeLog(), CrackedDoorbell()
     async with Feed(log, doorbell, poll_s=1000).running() as feed:
         subscription = feed.watch(1)
+        await asyncio.sleep(1)
+        assert doorbell.calls == 3
+        log.commit(1)
+        ((hear, _),) = doorbell.ears
+        hear(1, 1)
+        assert numbers(await subscription.next()) == [1]
+        assert now_s() == pytest.approx(1.0, abs=0.01)
+
+
+@on_virtual_time
+async def test_a_feed_looks_into_the_log_at_once_when_hints_may_have_been_lost() -> None:
+    log, doorbell = FakeLog(), CrackedDoorbell()
+    async with Feed(log, doorbell, poll_s=1000).running() as feed:
+        subscription = feed.watch(1)
         log.commit(1)
         assert numbers(await subscription.next()) == [1]
-        assert doorbell.calls == 3
+        assert doorbell.calls == 1
+        assert now_s() == pytest.approx(0.0, abs=0.01)
+        await asyncio.sleep(1)
+        log.commit(1)
+        ((_, doubt),) = doorbell.ears
+        doubt()
+        assert numbers(await subscription.next()) == [2]
+        assert now_s() == pytest.approx(1.0, abs=0.01)
+
+
+@on_virtual_time
+async def test_a_feed_looks_into_the_log_more_often_while_the_doorbell_has_a_fault() -> None:
+    log, doorbell = FakeLog(), MissingDoorbell("nobody rings")
+    async with Feed(log, doorbell, poll_s=1.0, deaf_poll_s=0.25).running() as feed:
+        subscription = feed.watch(1)
+        log.commit(1)
+        assert numbers(await subscription.next()) == [1]
+        assert now_s() == pytest.approx(0.25, abs=0.01)
+        doorbell.fault = None
+        await asyncio.sleep(0.3)
+        before_s = now_s()
+        log.commit(1)
+        assert numbers(await subscription.next()) == [2]
+        assert now_s() - before_s > 0.5
 
 
 @on_virtual_time

@@ -6,6 +6,8 @@ from typing import Any, cast
 
 import pytest
 
+from channels.doorbell.memory import MemoryDoorbell
+from channels.doorbell.missing import MissingDoorbell
 from hub.api.health import Readiness
 from orm.errors import DatabaseAway
 from orm.queries import meta
@@ -13,7 +15,7 @@ from orm.queries import meta
 
 @pytest.fixture
 def readiness(tmp_path: Path) -> Readiness:
-    return Readiness(cast(Any, None), tmp_path)
+    return Readiness(cast(Any, None), tmp_path, MemoryDoorbell())
 
 
 async def test_a_database_that_is_away_is_told_without_its_innards(
@@ -46,3 +48,13 @@ async def test_probes_at_the_same_time_share_one_look(
     await asyncio.gather(*(readiness.problems() for _ in range(10)))
 
     assert looks == 1
+
+
+def test_a_doorbell_that_is_silent_delays_and_is_no_problem(tmp_path: Path) -> None:
+    doorbell = MissingDoorbell("no bell")
+    readiness = Readiness(cast(Any, None), tmp_path, doorbell)
+
+    assert len(readiness.delays) == 1
+    assert readiness.delays[0].startswith("no bell: ")
+    doorbell.fault = None
+    assert readiness.delays == []
