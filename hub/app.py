@@ -86,6 +86,9 @@ PROVIDED = (
 )
 """The parts of a hub that handlers can ask for."""
 
+ASKING_SHARE = 0.75
+"""What part of the time in which sockets close they are asked in; the rest is for their answers."""
+
 NO_REDIS = "several processes without Redis (HUB_REDIS_URL)"
 
 
@@ -195,10 +198,14 @@ class Hub:
     async def _beat(self) -> None:
         self.readiness.beat()
 
-    def drain(self) -> None:
-        """Begin to stop: not ready any more, and every socket is asked to close."""
+    def drain(self, sockets_s: float) -> None:
+        """Begin to stop: not ready any more, and every socket is asked to close.
+
+        Args:
+            sockets_s: How long the sockets may take.
+        """
         self.readiness.is_draining = True
-        self.sockets.drain()
+        self.sockets.drain(sockets_s * ASKING_SHARE)
 
     def provided(self) -> dict[str, Provide]:
         """Return what handlers can ask for, by name."""

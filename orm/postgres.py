@@ -21,6 +21,10 @@ COMMAND_TIMEOUT_S = 15.0
 SEARCH_LIMIT_S = 5.0
 SEARCHES = 3
 """Searches that run at once; their cost is up to the filters that somebody sends."""
+
+BESIDE_THE_POOL = SEARCHES + 3
+"""Most connections of a process beside its pool: searches, and sessions that hold locks."""
+
 # A paused or lost process must not hold the clock row: the server ends its wait, and its
 # transaction.
 SESSION = {
@@ -229,6 +233,14 @@ class ServerEngine(PostgresEngine):
     async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> Any:
         async with self._pooled() as connection:
             return await connection.fetch(query, *(args or ()))
+
+
+async def connections_allowed(engine: ServerEngine) -> int:
+    """Return how many connections the server has for all who are no superusers."""
+    names = "'max_connections', 'superuser_reserved_connections', 'reserved_connections'"
+    rows = await engine.fetch(f"SELECT name, setting::int FROM pg_settings WHERE name IN ({names})")
+    found = dict(rows)
+    return int(found.pop("max_connections")) - sum(found.values())
 
 
 async def _leave_as_is(_: object) -> None:

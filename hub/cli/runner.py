@@ -10,7 +10,7 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -37,7 +37,17 @@ class LogReplaced(Conflict):
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to us."""
+    """A uvicorn server that leaves signals to us, and says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._say_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so if that went well."""
+        await super().startup(sockets)
+        if self.started:
+            self._say_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -45,8 +55,21 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def run(app: Litestar, settings: Settings, listener: socket.socket) -> None:
+async def run(
+    app: Litestar,
+    settings: Settings,
+    listener: socket.socket,
+    stopping: asyncio.Event | None = None,
+    started: Callable[[], None] = lambda: None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then stop gracefully; a second signal stops at once.
+
+    Args:
+        app: What to serve.
+        settings: Of the hub.
+        listener: Where connections come from.
+        stopping: Set by whoever else may want this to stop.
+        started: Called when connections are taken.
 
     Raises:
         LogReplaced: the database was put back, or its epoch changed, under the running hub.
@@ -68,8 +91,8 @@ async def run(app: Litestar, settings: Settings, listener: socket.socket) -> Non
         timeout_keep_alive=30,
         timeout_graceful_shutdown=server_s,
     )
-    server = _Server(config)
-    stopping = asyncio.Event()
+    server = _Server(config, started)
+    stopping = stopping or asyncio.Event()
     _collect_seldom()
     allow_open_files(settings.max_sockets + OTHER_FILES)
     _on_signals(server, stopping)
@@ -111,9 +134,13 @@ def _collect_seldom() -> None:
 
 
 def _on_signals(server: _Server, stopping: asyncio.Event) -> None:
+    signals = 0
+
     def stop() -> None:
-        if stopping.is_set():
-            server.force_exit = True
+        nonlocal signals
+        signals += 1
+        # Only a second signal: that a supervisor wants the same end is no reason to hurry.
+        server.force_exit = signals > 1
         stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -127,6 +154,6 @@ async def _stop_if_replaced(hub: Hub, stopping: asyncio.Event) -> None:
 
 async def _stop_when(stopping: asyncio.Event, server: _Server, hub: Hub, sockets_s: float) -> None:
     await stopping.wait()
-    hub.drain()
+    hub.drain(sockets_s)
     await hub.sockets.drained(within_s=sockets_s)
     server.should_exit = True

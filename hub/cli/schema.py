@@ -7,6 +7,7 @@ from hub.errors import Conflict, Forbidden
 from hub.settings import Settings
 from orm.engine import Engine, bind
 from orm.migrate import SchemaState, migrate, state
+from orm.postgres import BESIDE_THE_POOL, ServerEngine, connections_allowed
 from orm.queries import accounts, meta
 
 TOO_NEW = "the database belongs to a newer hub; upgrade this one"
@@ -22,6 +23,12 @@ class SchemaOutdated(Conflict):
     """The database has another schema than this program needs."""
 
     code = "schema_outdated"
+
+
+class TooManyConnections(Conflict):
+    """PostgreSQL allows fewer connections than the workers may want."""
+
+    code = "too_many_connections"
 
 
 async def prepare(engine: Engine, settings: Settings, *, is_loopback: bool = True) -> str | None:
@@ -50,6 +57,24 @@ async def prepare(engine: Engine, settings: Settings, *, is_loopback: bool = Tru
     if not is_loopback:
         await _refuse_short_passwords(engine)
     return made
+
+
+async def check_connections(engine: Engine, settings: Settings) -> None:
+    """Refuse more connections than PostgreSQL has, before they are missing in the middle of work.
+
+    Raises:
+        TooManyConnections: the workers could not all have those that they may want.
+    """
+    if not isinstance(engine, ServerEngine):
+        return
+    needed = settings.workers * (settings.database_pool + BESIDE_THE_POOL)
+    allowed = await connections_allowed(engine)
+    if needed > allowed:
+        raise TooManyConnections(
+            f"HUB_WORKERS={settings.workers} with HUB_DATABASE_POOL={settings.database_pool} take "
+            f"up to {needed} connections, and PostgreSQL allows {allowed}: lower one of them, or "
+            "raise its max_connections"
+        )
 
 
 async def _refuse_short_passwords(engine: Engine) -> None:

@@ -16,6 +16,10 @@ FORBIDDEN = Close.FORBIDDEN.value
 RESTARTING = Close.RESTARTING.value
 
 
+PAUSE_S = 0.002
+"""Between two sockets that are asked to close in a stop: what comes back comes somewhere else."""
+
+
 class OpenSocket:
     """One socket's wish to go on; ``ended`` resolves with the code to close it with.
 
@@ -86,12 +90,20 @@ class Sockets:
             else:
                 _renew(sockets, Admission(identity, credential, action))
 
-    def drain(self) -> None:
-        """Ask every socket to close, and let no new one in: the hub stops."""
+    def drain(self, within_s: float) -> None:
+        """Ask every socket to close, and let no new one in: the hub stops.
+
+        They are asked one after the other, so that their owners do not all come back at once.
+
+        Args:
+            within_s: All of them are asked in this time.
+        """
         self._is_draining = True
         self._note_if_drained()
-        for socket in tuple(self._open):
-            socket.end(RESTARTING)
+        loop = asyncio.get_running_loop()
+        pause_s = min(PAUSE_S, within_s / max(1, len(self._open)))
+        for index, socket in enumerate(self._open):
+            loop.call_later(index * pause_s, socket.end, RESTARTING)
 
     def _note_if_drained(self) -> None:
         if self._is_draining and not self._open:
