@@ -23,6 +23,8 @@ from hub.settings import Settings
 
 log = logging.getLogger("hub.cli")
 
+PROGRAM = "from hub.cli.worker import main; main()"
+
 START_TRIES = 3
 """Workers that may end, one after the other, before they serve: then the hub does not start."""
 
@@ -139,7 +141,7 @@ class Supervisor:
     async def _spawned(self) -> Process:
         return await asyncio.create_subprocess_exec(
             # The path is that of this process, and not of the folder that it happens to be in.
-            *(sys.executable, "-P", "-c", "from hub.cli.worker import main; main()"),
+            *(sys.executable, "-P", "-c", PROGRAM),
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=PIPE,
             stdout=PIPE,
