@@ -47,6 +47,7 @@ from hub.live.registry import Sockets
 from hub.live.stream_socket import stream
 from hub.notify.ways import followers
 from hub.outputs.local import LocalStore
+from hub.outputs.place import place_of
 from hub.settings import Settings
 from hub.upkeep.alarms import Alarms
 from hub.upkeep.contacts import Contacts
@@ -58,6 +59,7 @@ from hub.upkeep.ticker import Chore, tick
 from orm.engine import Engine, bind, make_engine
 from orm.errors import StorageError
 from orm.postgres import ServerEngine
+from orm.presence import Presence
 from orm.queries import meta, named_classes
 from orm.queries.batch import BatchStore
 from orm.queries.batch_postgres import PostgresBatches
@@ -150,7 +152,7 @@ class Hub:
                 self.doorbell.join(epoch)
             for classes in named_classes.ALL:
                 await classes.ensure_built_in(self.engine)
-            async with self.feed.running(), self._background():
+            async with self._presence().announced(), self.feed.running(), self._background():
                 yield
         finally:
             self.store.close()
@@ -170,6 +172,7 @@ class Hub:
                 *(Chore("told places", 2.0, teller.keep) for teller in tellers),
                 Chore("heartbeat", 0.5, self._beat),
                 Chore("epoch", 1.0, self.epochs.look),
+                Chore("other processes", 2.0, self._look_around),
                 Chore("leases", SWEEP_S, reaper.sweep),
                 Chore("socket rights", RIGHTS_S, self.sockets.check_rights),
                 Chore("presence", LOOK_S, self.presence.look),
@@ -194,6 +197,16 @@ class Hub:
             finally:
                 self.ledger.close()
                 await committing
+
+    def _presence(self) -> Presence:
+        place = 0 if self.settings.is_embedded else place_of(self.settings.outputs_dir)
+        self.presence = Presence(self.engine, place)
+        return self.presence
+
+    async def _look_around(self) -> None:
+        await self.presence.look()
+        if isinstance(self.doorbell, MissingDoorbell):
+            self.doorbell.fault = NO_REDIS if self.presence.others else None
 
     async def _beat(self) -> None:
         self.readiness.beat()
@@ -232,7 +245,9 @@ def doorbell_of(settings: Settings) -> MemoryDoorbell | MissingDoorbell | RedisD
     """Return how this process and the others of the same hub tell each other of news."""
     if settings.redis_url:
         return RedisDoorbell(settings.redis_url)
-    return MissingDoorbell(NO_REDIS) if settings.workers > 1 else MemoryDoorbell()
+    if settings.is_embedded:
+        return MemoryDoorbell()
+    return MissingDoorbell(NO_REDIS if settings.workers > 1 else None)
 
 
 def _batches(engine: Engine) -> BatchStore:

@@ -18,7 +18,7 @@ from litestar import Litestar
 
 from hub.app import Hub
 from hub.cli.http import BoundedHttp
-from hub.errors import Conflict
+from hub.errors import Conflict, Unavailable
 from hub.live.sink import DirectProtocol
 from hub.settings import Settings
 
@@ -34,6 +34,12 @@ class LogReplaced(Conflict):
     """The log in the database is no longer the one that this process has shown: start it again."""
 
     code = "log_replaced"
+
+
+class StartFailed(Unavailable):
+    """The hub did not start; its log says why."""
+
+    code = "start_failed"
 
 
 class _Server(uvicorn.Server):
@@ -72,6 +78,7 @@ async def run(
         started: Called when connections are taken.
 
     Raises:
+        StartFailed: connections never were.
         LogReplaced: the database was put back, or its epoch changed, under the running hub.
     """
     hub: Hub = app.state.hub
@@ -102,6 +109,8 @@ async def run(
         await server.serve(sockets=[listener])
         stopping.set()
         guarding.cancel()
+    if not server.started:
+        raise StartFailed
     if hub.epochs.replaced.is_set():
         raise LogReplaced
 

@@ -4,10 +4,12 @@ from hub import clock
 from hub.auth.accounts import Accounts
 from hub.auth.tokens import Tokens
 from hub.errors import Conflict, Forbidden
+from hub.outputs.place import place_of
 from hub.settings import Settings
 from orm.engine import Engine, bind
 from orm.migrate import SchemaState, migrate, state
 from orm.postgres import BESIDE_THE_POOL, ServerEngine, connections_allowed
+from orm.presence import OtherPlace, Presence
 from orm.queries import accounts, meta
 
 TOO_NEW = "the database belongs to a newer hub; upgrade this one"
@@ -23,6 +25,12 @@ class SchemaOutdated(Conflict):
     """The database has another schema than this program needs."""
 
     code = "schema_outdated"
+
+
+class OutputsElsewhere(Conflict):
+    """Another hub on this database keeps its outputs in another folder."""
+
+    code = "outputs_elsewhere"
 
 
 class TooManyConnections(Conflict):
@@ -75,6 +83,24 @@ async def check_connections(engine: Engine, settings: Settings) -> None:
             f"up to {needed} connections, and PostgreSQL allows {allowed}: lower one of them, or "
             "raise its max_connections"
         )
+
+
+async def check_outputs(engine: Engine, settings: Settings) -> None:
+    """Refuse to be one of several hubs that do not find each other's outputs.
+
+    Raises:
+        OutputsElsewhere: another one that runs has a folder of its own for them.
+    """
+    if settings.is_embedded:
+        return
+    try:
+        async with Presence(engine, place_of(settings.outputs_dir)).announced():
+            pass
+    except OtherPlace as error:
+        raise OutputsElsewhere(
+            "another hub on this database keeps its outputs elsewhere, and neither would find the "
+            f"other's: all need one shared folder, and {settings.outputs_dir} is not it (HUB_DATA)"
+        ) from error
 
 
 async def _refuse_short_passwords(engine: Engine) -> None:

@@ -13,7 +13,7 @@ from hub.cli.listening import listening_socket
 from hub.cli.options import said_plainly, settings_of, storage_flags
 from hub.cli.output import log_to_stderr, runs_on
 from hub.cli.runner import run
-from hub.cli.schema import check_connections, prepare
+from hub.cli.schema import check_connections, check_outputs, prepare
 from hub.cli.supervisor import Supervisor
 from hub.settings import Settings, described
 from orm.engine import make_engine
@@ -64,6 +64,7 @@ async def _prepare(settings: Settings) -> None:
     await engine.start()
     try:
         await check_connections(engine, settings)
+        await check_outputs(engine, settings)
         made = await prepare(engine, settings, is_loopback=is_loopback(settings.host))
     finally:
         await engine.stop()

@@ -30,13 +30,16 @@ class HubProcess:
         data: Its folder, made if need be.
         settings: Its environment, ``HUB_*``.
         port: Where it listens; 0 takes a free one.
+        log: Name of the file in its folder that it writes its log to.
     """
 
-    def __init__(self, data: Path, settings: dict[str, str], port: int = 0) -> None:
+    def __init__(
+        self, data: Path, settings: dict[str, str], port: int = 0, log: str = "server.log"
+    ) -> None:
         data.mkdir(parents=True, exist_ok=True)
-        self._log = data / "server.log"
+        self._log = data / log
         others = {name: text for name, text in os.environ.items() if not name.startswith("HUB_")}
-        with self._log.open("wb") as log:
+        with self._log.open("wb") as sink:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "hub", "serve"),
@@ -46,7 +49,7 @@ class HubProcess:
                 env=others | {"HUB_ADMIN_PASSWORD": PASSWORD} | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=sink,
                 text=True,
             )
         self.url = ""

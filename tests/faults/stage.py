@@ -41,7 +41,7 @@ class Victim(HubProcess):
 
     def exit_code(self) -> int:
         """Wait until it has ended by itself, and return its exit code."""
-        return self._process.wait(SERVING_LIMIT_S)
+        return self._process.wait(FIRST_LIMIT_S)
 
     def sockets(self) -> int:
         """Return how many sockets it has open."""
@@ -57,7 +57,7 @@ class Stage:
     """Where hubs run on one database: they come and go, what they stored stays.
 
     Args:
-        data: The folder of every hub here.
+        data: The folder of every hub here; each has a log file of its own in it.
         postgres_url: Their database; an empty one is the SQLite file in the folder.
 
     Attributes:
@@ -82,9 +82,7 @@ class Stage:
         Raises:
             AssertionError: it does not serve in time.
         """
-        # Processes on one PostgreSQL do not share the log file of their start.
-        folder = self.data if self.is_embedded else self.data / f"hub-{len(self._hubs)}"
-        hub = Victim(folder, self.settings)
+        hub = Victim(self.data, self.settings, log=f"hub-{len(self._hubs)}.log")
         self._hubs.append(hub)
         began_s = time.monotonic()
         hub.wait_until_ready()

@@ -58,7 +58,11 @@ class Crew:
 
     def all_gone(self) -> bool:
         every = range(1, self.settings.workers + 1)
-        return not any(Path(f"/proc/{pid}").exists() for n in every for pid in self.pids(n))
+        return not any(lives(pid) for n in every for pid in self.pids(n))
+
+
+def lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 @asynccontextmanager
@@ -104,7 +108,7 @@ async def test_a_worker_that_dies_is_replaced_and_its_siblings_stay(
         await asyncio.wait_for(on.started.wait(), LIMIT_S)
         for count in range(1, 5):
             pids = await on.until_there_were(count, 1)
-            os.kill(next(pid for pid in pids if Path(f"/proc/{pid}").exists()), signal.SIGKILL)
+            os.kill(next(filter(lives, pids)), signal.SIGKILL)
         await on.until_there_were(5, 1)
         assert len(on.pids(2)) == 1
         assert not on.running.done()
