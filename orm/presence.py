@@ -20,6 +20,7 @@ PATIENCE_S = 5.0
 """The session of a process that was killed may outlive it for a moment."""
 
 ASK_AGAIN_S = 0.1
+ANSWER_LIMIT_S = 5.0
 
 _LOCK = "SELECT pg_advisory_lock_shared($1, $2)"
 _PRESENT = """
@@ -87,8 +88,8 @@ class Presence:
         with translated():
             if self._session is None or self._session.is_closed():
                 self._session = await self._engine.get_new_connection()
-                await self._session.execute(_LOCK, PRESENT, self._place)
-            rows = await self._session.fetch(_PRESENT, PRESENT)
+                await self._session.execute(_LOCK, PRESENT, self._place, timeout=ANSWER_LIMIT_S)
+            rows = await self._session.fetch(_PRESENT, PRESENT, timeout=ANSWER_LIMIT_S)
         found = {int(place): int(count) for place, count in rows}
         self.others = sum(found.values()) - 1
         return set(found) == {self._place}
