@@ -58,8 +58,8 @@ from hub.upkeep.reaper import SWEEP_S, Reaper
 from hub.upkeep.ticker import Chore, tick
 from orm.engine import Engine, bind, make_engine
 from orm.errors import StorageError
+from orm.membership import Membership
 from orm.postgres import ServerEngine
-from orm.presence import Presence
 from orm.queries import meta, named_classes
 from orm.queries.batch import BatchStore
 from orm.queries.batch_postgres import PostgresBatches
@@ -152,7 +152,7 @@ class Hub:
                 self.doorbell.join(epoch)
             for classes in named_classes.ALL:
                 await classes.ensure_built_in(self.engine)
-            async with self._presence().announced(), self.feed.running(), self._background():
+            async with self._join_the_others().announced(), self.feed.running(), self._background():
                 yield
         finally:
             self.store.close()
@@ -198,15 +198,15 @@ class Hub:
                 self.ledger.close()
                 await committing
 
-    def _presence(self) -> Presence:
+    def _join_the_others(self) -> Membership:
         place = 0 if self.settings.is_embedded else place_of(self.settings.outputs_dir)
-        self.presence = Presence(self.engine, place)
-        return self.presence
+        self.membership = Membership(self.engine, place)
+        return self.membership
 
     async def _look_around(self) -> None:
-        await self.presence.look()
+        await self.membership.look()
         if isinstance(self.doorbell, MissingDoorbell):
-            self.doorbell.fault = NO_REDIS if self.presence.others else None
+            self.doorbell.fault = NO_REDIS if self.membership.others else None
 
     async def _beat(self) -> None:
         self.readiness.beat()

@@ -7,9 +7,9 @@ from hub.errors import Conflict, Forbidden
 from hub.outputs.place import place_of
 from hub.settings import Settings
 from orm.engine import Engine, bind
+from orm.membership import Membership, OtherPlace
 from orm.migrate import SchemaState, migrate, state
 from orm.postgres import BESIDE_THE_POOL, ServerEngine, connections_allowed
-from orm.presence import OtherPlace, Presence
 from orm.queries import accounts, meta
 
 TOO_NEW = "the database belongs to a newer hub; upgrade this one"
@@ -94,7 +94,7 @@ async def check_outputs(engine: Engine, settings: Settings) -> None:
     if settings.is_embedded:
         return
     try:
-        async with Presence(engine, place_of(settings.outputs_dir)).announced():
+        async with Membership(engine, place_of(settings.outputs_dir)).announced():
             pass
     except OtherPlace as error:
         raise OutputsElsewhere(

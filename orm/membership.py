@@ -13,7 +13,7 @@ from orm.postgres import ServerEngine
 
 log = logging.getLogger("orm")
 
-PRESENT = 0x6A6F6275
+MEMBERS = 0x6A6F6275
 """First key of the advisory locks by which processes see each other; the second is their place."""
 
 PATIENCE_S = 5.0
@@ -23,7 +23,7 @@ ASK_AGAIN_S = 0.1
 ANSWER_LIMIT_S = 5.0
 
 _LOCK = "SELECT pg_advisory_lock_shared($1, $2)"
-_PRESENT = """
+_MEMBERS = """
 SELECT objid::bigint, count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND granted AND classid = $1 AND objsubid = 2
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY objid"""
@@ -33,8 +33,8 @@ class OtherPlace(Exception):
     """Another process on this database keeps its outputs somewhere else."""
 
 
-class Presence:
-    """This process among all that serve one database; an embedded one has no others.
+class Membership:
+    """This process as one of all that serve a database; an embedded one has no others.
 
     Args:
         engine: Of the database.
@@ -88,8 +88,8 @@ class Presence:
         with translated():
             if self._session is None or self._session.is_closed():
                 self._session = await self._engine.get_new_connection()
-                await self._session.execute(_LOCK, PRESENT, self._place, timeout=ANSWER_LIMIT_S)
-            rows = await self._session.fetch(_PRESENT, PRESENT, timeout=ANSWER_LIMIT_S)
+                await self._session.execute(_LOCK, MEMBERS, self._place, timeout=ANSWER_LIMIT_S)
+            rows = await self._session.fetch(_MEMBERS, MEMBERS, timeout=ANSWER_LIMIT_S)
         found = {int(place): int(count) for place, count in rows}
         self.others = sum(found.values()) - 1
         return set(found) == {self._place}

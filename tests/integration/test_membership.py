@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from hub.outputs.place import PLACES, place_of
-from orm import presence
+from orm import membership
 from orm.engine import Engine, make_engine
 from orm.errors import StorageError
-from orm.presence import OtherPlace, Presence
+from orm.membership import Membership, OtherPlace
 from tests.integration import NewUrl, databases
 
 HERE, THERE = 7, 8
@@ -36,12 +36,12 @@ async def engine(new_url: NewUrl, request: pytest.FixtureRequest) -> AsyncIterat
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(membership, "PATIENCE_S", 0.3)
 
 
 @asynccontextmanager
-async def announced(engine: Engine, place: int) -> AsyncIterator[Presence]:
-    made = Presence(engine, place)
+async def announced(engine: Engine, place: int) -> AsyncIterator[Membership]:
+    made = Membership(engine, place)
     async with made.announced():
         yield made
 
