@@ -17,7 +17,7 @@ from contextlib import suppress
 import msgspec
 
 from hub import clock
-from hub.cli.worker import READY, Order
+from hub.cli.worker import ALIVE, READY, Order
 from hub.errors import Unavailable
 from hub.settings import Settings
 
@@ -31,6 +31,9 @@ START_TRIES = 3
 START_LIMIT_S = 60.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+SILENCE_S = 30.0
+"""A worker that says nothing for twice this time is stuck, and killed."""
+
 STEADY_S = 10.0
 """A worker that lived so long is restarted at once when it dies."""
 
@@ -142,7 +145,7 @@ class Supervisor:
         return await asyncio.create_subprocess_exec(
             # The path is that of this process, and not of the folder that it happens to be in.
             *(sys.executable, "-P", "-c", PROGRAM),
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
             stdin=PIPE,
             stdout=PIPE,
             pass_fds=[self._listener.fileno()],
@@ -159,11 +162,11 @@ class Supervisor:
             process.stdin.write(msgspec.json.encode(order) + b"\n")
             await process.stdin.drain()
         said = b""
-        async for line in process.stdout:
+        while line := await _next_line(process):
             if line == READY:
                 serves.set()
                 self._note_ready(number)
-            else:
+            elif line != ALIVE:
                 said = line
         return said.decode(errors="replace").strip()
 
@@ -183,3 +186,17 @@ class Supervisor:
             log.warning("worker killed pid=%d stop_s=%d", process.pid, self._settings.stop_s)
         with suppress(ProcessLookupError):
             process.kill()
+
+
+async def _next_line(process: Process) -> bytes:
+    """Return what a worker says next, nothing when it has ended; kill one that is stuck."""
+    assert process.stdout is not None
+    # Twice: after this process was frozen itself, the first time is over before it reads anything.
+    for _ in range(2):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SILENCE_S):
+                return await process.stdout.readline()
+    log.error("worker stuck pid=%d", process.pid)
+    with suppress(ProcessLookupError):
+        process.kill()
+    return await process.stdout.readline()

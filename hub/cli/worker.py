@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 import msgspec
@@ -26,6 +26,11 @@ from hub.settings import Settings
 READY = b"ready\n"
 """What a worker writes when it serves; before it ends by an error it writes a line that says why.
 """
+
+ALIVE = b"alive\n"
+"""What a worker writes every ``BEAT_S`` seconds while its event loop turns."""
+
+BEAT_S = 5.0
 
 STUCK_S = 3.0
 """A stop that takes so much longer than it may is ended by the system: nobody else might."""
@@ -67,10 +72,13 @@ async def _work(settings: Settings, listener: socket.socket) -> None:
 
     loop = asyncio.get_running_loop()
     lifeline, _ = await loop.connect_read_pipe(lambda: _Lifeline(stop), sys.stdin)
+    beating = asyncio.create_task(_beat())
     try:
         await run(create_app(settings), settings, listener, stopping, _say_ready)
     finally:
         lifeline.close()
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
 
 
 class _Lifeline(asyncio.Protocol):
@@ -86,6 +94,14 @@ class _Lifeline(asyncio.Protocol):
 
 def _say_ready() -> None:
     os.write(1, READY)
+
+
+async def _beat() -> None:
+    os.set_blocking(1, False)  # a supervisor that is frozen must not freeze its workers
+    while True:
+        await asyncio.sleep(BEAT_S)
+        with suppress(OSError):
+            os.write(1, ALIVE)
 
 
 @contextmanager

@@ -113,7 +113,12 @@ async def test_workers_end_when_their_supervisor_is_killed(stage: Stage) -> None
     hub = stage.start()
     pids = workers(hub)
     hub.kill()
-    assert await until(lambda: are_gone(pids)) < 10
+    try:
+        assert await until(lambda: are_gone(pids)) < 10
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     again = stage.start()
     assert await asyncio.to_thread(again.stop) == 0
 

@@ -162,3 +162,19 @@ async def test_a_second_signal_ends_all_at_once(
             await asyncio.sleep(0.1)
         await asyncio.wait_for(on.running, 2.0)
         assert on.all_gone()
+
+
+async def test_a_worker_whose_loop_is_stuck_is_replaced(
+    tmp_path: Path,
+    listener: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(supervisor, "SILENCE_S", 0.5)
+    beat = "import time\nwhile number == 2: time.sleep(0.1); os.write(1, b'alive\\n')\n"
+    be(monkeypatch, READY, beat, IGNORE)
+    async with crew(tmp_path, listener) as on:
+        await asyncio.wait_for(on.started.wait(), LIMIT_S)
+        await on.until_there_were(2, 1)
+        assert len(on.pids(2)) == 1
+        assert "worker stuck" in caplog.text
