@@ -129,13 +129,17 @@ class Supervisor:
 
     async def _live(self, number: int) -> str:
         """Run a worker to its end, and return how it ended."""
-        process = await self._spawned()
+        try:
+            process = await self._spawned()
+        except OSError as error:  # no memory or no process left: there may be later
+            return f"not started: {error}"
         serves = asyncio.Event()
         self._processes.add(process)
         ending = asyncio.create_task(self._end_in_time(process, serves))
         try:
             said = await self._heard(number, process, serves)
-            return said or f"exit code {await process.wait()}"
+            code = await process.wait()
+            return said or f"exit code {code}"
         finally:
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
