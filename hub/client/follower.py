@@ -180,11 +180,8 @@ class Follower:
 
     async def _next(self, session: ClientSession, link: Link) -> list[Order]:
         """Return what the next message asks for, or the time."""
-        until_s = session.deadline_s
-        if self._way:
-            until_s = min(until_s, self._way_back_s)
         try:
-            async with asyncio.timeout_at(until_s):
+            async with asyncio.timeout_at(session.deadline_s):
                 message = await link.receive()
         except TimeoutError:
             return session.tick(_now_s())

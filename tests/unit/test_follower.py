@@ -394,6 +394,32 @@ async def test_where_sockets_die_at_once_again_and_again_lines_are_used(hub: Scr
     assert hub.handshakes == follower.TRIES
 
 
+async def test_where_sockets_open_and_stay_mute_lines_are_used(hub: ScriptedHub) -> None:
+    async def close_at_once(socket: Socket) -> None:
+        await socket.close(1011)
+
+    hub.scenes += [close_at_once] * follower.TRIES
+    hub.http_scenes += [tell_lines(as_line(1)), never_ends]
+    assert await numbers(following(hub), 1) == [1]
+    assert hub.handshakes == follower.TRIES
+
+
+async def test_sockets_that_work_for_a_while_stay_the_best_way(hub: ScriptedHub) -> None:
+    hub.scenes.append(play(subscribed("live", 0), events(1, 1), close=1011))
+    for number in range(2, 6):
+        before = f"c{number - 1}"
+        hub.scenes.append(
+            play(
+                subscribed("resume", number - 1),
+                events(number, number),
+                expect=before,
+                close=1011,
+            )
+        )
+    assert await numbers(following(hub), 5) == [1, 2, 3, 4, 5]
+    assert (hub.handshakes, hub.requests) == (5, [])
+
+
 async def test_lines_may_begin_with_a_reset_and_a_snapshot(hub: ScriptedHub) -> None:
     hub.upgrade_answer = BLOCKED
     rows = [{"pk": 1, "seq": 4, "tseq": 4}]

@@ -319,4 +319,5 @@ def test_after_the_end_there_is_nothing_to_do() -> None:
     assert session.hang_up(Close.SLOW) == session.drain(1) == session.revoke_all() == []
     assert session.authenticated(1.0, 0.0) == session.refused() == session.notify("stale") == []
     assert session.refuse("s1", "forbidden", "") == session.tick(1e9) == []
+    assert session.tick(HOUR_S - 30.0) == []
     assert session.deadline_s == float("inf")
