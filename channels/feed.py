@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 CATCH_UP_PAGE = 500  # events in one read of the log
 CATCH_UP_READERS = 4  # watchers off the ring that read the log at the same time
+STALE_S = 3.0  # a log that answers no question for so long is away
 MAX_AHEAD = 1_024  # events are held back up to this distance; beyond it the log will have them
 
 
@@ -101,6 +102,7 @@ class Feed:
         self._streams_of_job: dict[int, set[Stream]] = {}
         self._wide_streams: set[Stream] = set()
         self._flights = Flights(CATCH_UP_READERS)
+        self._answered_s = 0.0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
@@ -111,6 +113,7 @@ class Feed:
         self._ring = self._new_ring(await self._log.head())
         self._held.clear()
         self._heard = self.head
+        self._answered_s = asyncio.get_running_loop().time()
         chores = (self._catch_up, self._poll, self._listen)
         tasks = [asyncio.create_task(_for_ever(chore)) for chore in chores]
         try:
@@ -142,6 +145,11 @@ class Feed:
     def behind(self) -> int:
         """How many events are said to be committed and have not come here yet."""
         return max(0, self._heard - self.head)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the log has not answered for a while: what watchers have may be out of date."""
+        return asyncio.get_running_loop().time() - self._answered_s > self._poll_s + STALE_S
 
     def offer(self, events: Sequence[Event]) -> None:
         """Take events that were committed here; any order, repeats and holes are allowed."""
@@ -301,6 +309,7 @@ class Feed:
             stream.trim(self.ring.floor)
         shown = self.head
         committed = await self._log.head()
+        self._answered_s = asyncio.get_running_loop().time()
         if committed < shown:
             # Numbers that watchers have seen will be given out again: only a new epoch helps.
             logger.error("feed.log_went_back head=%d log_head=%d", shown, committed)

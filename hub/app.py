@@ -176,6 +176,7 @@ class Hub:
                 Chore("leases", SWEEP_S, reaper.sweep),
                 Chore("socket rights", RIGHTS_S, self.sockets.check_rights),
                 Chore("presence", LOOK_S, self.presence.look),
+                Chore("stale notices", 1.0, self.gallery.tell_if_stale),
                 Chore("dead tokens", 600.0, self.accounts.sweep_tokens),
                 Chore("unused tickets", 60.0, self.tickets.sweep),
                 Chore("temporary files", 3_600.0, sweep_temporary),

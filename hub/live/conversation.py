@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import assert_never
+from typing import Literal, assert_never
 
 from channels.protocol.codec import encode
 from channels.protocol.codes import Close
@@ -100,6 +100,10 @@ class Conversation:
         else:
             self.order(self._session.hear(message, clock.monotonic_s()))
 
+    def notify(self, code: Literal["lagging", "stale"]) -> None:
+        """Tell the client something that it should know."""
+        self.order(self._session.notify(code))
+
     def drain(self) -> None:
         """Tell the client when to come back, and close."""
         self.order(self._session.drain(random.randint(*RETRY_MS)))  # spreads load
@@ -115,6 +119,7 @@ class Conversation:
 
     async def write(self) -> int:
         """Do what is ordered and pass on news, until it is over; return the code to close with."""
+        self._gallery.talks.add(self)
         self.order(self._session.begin())
         if self._open_socket.admission is not None:
             self._open()
@@ -136,6 +141,7 @@ class Conversation:
         return code
 
     def _leave(self) -> None:
+        self._gallery.talks.discard(self)
         if self._alarm is not None:
             self._alarm.cancel()
         for one in self._followed.values():
@@ -285,7 +291,7 @@ class Conversation:
     def _note_lag(self) -> None:
         is_lagging = any(one.is_lagging for one in self._followed.values())
         if is_lagging and not self._is_lagging:
-            self.order(self._session.notify("lagging"))
+            self.notify("lagging")
         self._is_lagging = is_lagging
 
     # --- Credentials ------------------------------------------------------------------------------

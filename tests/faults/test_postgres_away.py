@@ -1,6 +1,7 @@
 """PostgreSQL dies, comes back, or throws everybody out: the hub says so, waits, and goes on."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,12 +12,13 @@ import asyncpg
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from tests.bench.world import World, progress_body, running_jobs
 from tests.faults.crowd import all_live, crowd
 from tests.faults.history import History
 from tests.faults.stage import Stage, Victim
-from tests.frame_schemas import told
+from tests.frame_schemas import STREAM, Json, told
 from tests.servers import PrivatePostgres, require
 
 NODES = 8
@@ -154,6 +156,37 @@ async def test_watchers_stay_while_postgresql_is_away_and_hear_what_comes_after(
         assert await seconds_until_written(client, job) < HEALED_LIMIT_S
         assert await heard(watcher) == [3, 4]
     assert await asyncio.to_thread(hub.stop) == 0
+
+
+async def test_a_stream_is_told_that_it_may_be_out_of_date_and_goes_on(
+    stage: Stage, postgres: PrivatePostgres
+) -> None:
+    hub = stage.start()
+    world = await stage.world(hub, 1)
+    (job,) = await running_jobs(hub.listens_at, world)
+    async with (
+        as_node(hub, world, world.nodes[0]) as client,
+        connect(
+            f"{hub.socket_url}/v1/stream",
+            additional_headers={"Authorization": f"Bearer {world.token}"},
+            subprotocols=[Subprotocol("hub.v1")],
+            proxy=None,
+        ) as stream,
+    ):
+        wish = {"op": "subscribe", "id": "s", "topic": "job", "jobs": [job], "snapshot": "never"}
+        await stream.send(json.dumps(wish))
+        assert [(await next_of(stream))["op"] for _ in range(2)] == ["hello", "subscribed"]
+        async with dead(postgres):
+            notice = await next_of(stream)
+            assert (notice["op"], notice["code"]) == ("notice", "stale")
+        assert await seconds_until_written(client, job) < HEALED_LIMIT_S
+        (event,) = (await next_of(stream))["events"]
+        assert (event["job"], event["tseq"], event["seq"]) == (job, 3, 4)
+    assert await asyncio.to_thread(hub.stop) == 0
+
+
+async def next_of(stream: ClientConnection) -> Json:
+    return told(await asyncio.wait_for(stream.recv(), 15), STREAM)
 
 
 async def heard(watcher: ClientConnection) -> list[int]:
