@@ -1,34 +1,21 @@
-"""One subscription of a ``hub.v1`` socket: how it begins, and what it sends next."""
+"""One subscription: how it begins, and what it is told next; a face says in which form."""
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-import msgspec
-
-from channels.encoding import events_frame
 from channels.events import BadCursor, Cursor
-from channels.protocol.codec import encode
-from channels.protocol.frames import (
-    Bookmark,
-    Reset,
-    ResetReason,
-    ServerFrame,
-    Snapshot,
-    Subscribe,
-    Subscribed,
-)
+from channels.protocol.frames import ResetReason, Subscribe
 from channels.selections import OfJobs
 from channels.streams import Reader, Window
 from hub import clock
 from hub.errors import InvalidInput, NotFound
-from hub.live.frames import text_frame
+from hub.live.faces import Began, Beginning, Face, SocketFace
 from hub.live.gallery import Gallery
 from hub.live.snapshots import parts
 from orm.queries import jobs, meta
 from orm.queries.meta import Clock
 
 T = TypeVar("T")
-Began = Literal["resume", "snapshot", "live"]
 
 PATIENCE_S = 60.0
 BEHIND_MAX = 50_000
@@ -52,7 +39,13 @@ class Expired(Exception):
 
 
 class Following:
-    """A selection that is followed on one socket, behind a place in the log.
+    """A selection that is followed on one connection, behind a place in the log.
+
+    Args:
+        name: What the client calls it.
+        reader: Its place in the log.
+        gallery: What there is to see.
+        face: In which form it is told; by default as ``hub.v1``.
 
     Attributes:
         name: What the client calls it.
@@ -60,12 +53,14 @@ class Following:
         is_ready: It has begun; before that nothing but its beginning may be sent.
     """
 
-    def __init__(self, name: str, reader: Reader, gallery: Gallery) -> None:
+    def __init__(
+        self, name: str, reader: Reader, gallery: Gallery, face: Face | None = None
+    ) -> None:
         self.name = name
         self.told = reader.position
         self.is_ready = False
         self._reader = reader
-        self._epoch = gallery.epoch
+        self._face = face or SocketFace(name, gallery.epoch)
         self._engine = gallery.engine
         self._snapshots = gallery.snapshots
         self._behind_since_s: float | None = None
@@ -75,6 +70,11 @@ class Following:
         """Whether there has been more to send than was taken, for a while."""
         since_s = self._behind_since_s
         return since_s is not None and clock.monotonic_s() - since_s > LAGGING_S
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing comes any more."""
+        return self._reader.is_closed
 
     async def begin(self, wish: Subscribe) -> AsyncGenerator[bytes]:
         """Give the frames that come before the first event.
@@ -104,7 +104,7 @@ class Following:
     async def restart(self, reason: ResetReason) -> AsyncGenerator[bytes]:
         """Give the frames that begin anew, when the log no longer reaches back to where it was."""
         self.is_ready = False
-        yield _text(Reset(id=self.name, reason=reason))
+        yield self._face.reset(reason)
         async for frame in self._snapshot(reason, is_first=False):
             yield frame
         self.is_ready = True
@@ -124,14 +124,14 @@ class Following:
         self._note_lag(coming)
         if not coming.told:
             return None, coming.is_cut
-        frame = coming.face((self.name, self.told), self._frame)
+        frame = coming.face((self._face.key, self.told), self._frame)
         self.told = coming.upto
         return frame, coming.is_cut
 
     def bookmark(self) -> bytes:
         """Return the frame that says up to where everything was sent."""
-        before, self.told = self._place, self._reader.position
-        return _text(Bookmark(id=self.name, from_=before, cursor=self._place))
+        before, self.told = self.told, self._reader.position
+        return self._face.bookmark(before, self.told)
 
     def close(self) -> None:
         """Follow no more."""
@@ -173,33 +173,13 @@ class Following:
                 yield self._part(number, rows, is_last=is_last and not page.has_more)
 
     def _part(self, number: int, rows: list[bytes], *, is_last: bool) -> bytes:
-        jobs_shown = [msgspec.Raw(row) for row in rows]
-        return _text(
-            Snapshot(id=self.name, at=self._place, part=number, last=is_last, jobs=jobs_shown)
-        )
+        return self._face.part(self.told, number, rows, is_last=is_last)
 
     def _subscribed(self, mode: Began, head: int, floor: int, reset: ResetReason | None) -> bytes:
-        return _text(
-            Subscribed(
-                id=self.name,
-                mode=mode,
-                from_=self._place,
-                head=str(Cursor(self._epoch, max(head, self.told))),
-                retained_from=str(Cursor(self._epoch, floor)),
-                reset=reset,
-            )
-        )
-
-    @property
-    def _place(self) -> str:
-        return str(Cursor(self._epoch, self.told))
+        return self._face.subscribed(Beginning(mode, self.told, max(head, self.told), floor, reset))
 
     def _frame(self, coming: Window) -> bytes:
-        return text_frame(events_frame(self.name, self._epoch, self.told, coming.upto, coming.told))
-
-
-def _text(frame: ServerFrame) -> bytes:
-    return text_frame(encode(frame))
+        return self._face.events(self.told, coming.upto, coming.told)
 
 
 def _cursor(text: str) -> Cursor:

@@ -13,6 +13,7 @@ from channels.protocol.frames import FRAME_MAX_BYTES
 from channels.selections import OfFilter, OfJobs, Selection
 from channels.times import iso
 from hub import clock
+from hub.errors import Unavailable
 from hub.live.selecting import wanted_of
 from orm.engine import Engine
 from orm.queries import standings
@@ -104,15 +105,20 @@ class Snapshots:
         return await self._flights.share(key, lambda: self._taken(selection, after))
 
     async def _taken(self, selection: Selection, after: int) -> Page:
-        async with asyncio.timeout(LIMIT_S):
-            if isinstance(selection, OfJobs):
-                page = await self._of_jobs(selection, after)
-            else:
-                assert isinstance(selection, OfFilter)
-                page = await self._of_filter(selection, after)
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                page = await self._found(selection, after)
+        except TimeoutError as error:  # not to be taken for a client that takes nothing
+            raise Unavailable("the database takes too long; try again", retry_after_s=1) from error
         if sum(map(len, page.rows)) <= SHARED_BYTES:
             self._keep((selection, after), page)
         return page
+
+    async def _found(self, selection: Selection, after: int) -> Page:
+        if isinstance(selection, OfJobs):
+            return await self._of_jobs(selection, after)
+        assert isinstance(selection, OfFilter)
+        return await self._of_filter(selection, after)
 
     async def _of_jobs(self, selection: OfJobs, after: int) -> Page:
         left = sorted(job for job in selection.jobs if job > after)
