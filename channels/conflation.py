@@ -51,6 +51,38 @@ def newest(entries: Sequence[Entry]) -> list[Told]:
     return told
 
 
+def fitting(
+    entries: Sequence[Entry], mode: Mode, most: int, most_bytes: int, envelope_bytes: int
+) -> int:
+    """Return how many of ``entries`` to take so that what is told of them fits.
+
+    The stretch is cut, not what is told of it: a cut behind the conflation would forget what was
+    left out before it.
+
+    Args:
+        entries: What there is, oldest first.
+        mode: What of the progress is told.
+        most: Most events that may be told, from 1.
+        most_bytes: About their size together; one by itself may be larger.
+        envelope_bytes: What each takes besides its content.
+    """
+    number = size = 0
+    newest_sizes: dict[int, int] = {}
+    for count, (event, _) in enumerate(entries):
+        if event.kind == "p" and mode == "none":
+            continue
+        number += 1
+        size += event.weight + envelope_bytes
+        if event.kind == "p" and mode == "latest":
+            superseded = newest_sizes.get(event.job, 0)
+            number -= bool(superseded)
+            size -= superseded
+            newest_sizes[event.job] = event.weight + envelope_bytes
+        if number > 1 and (number > most or size > most_bytes):
+            return count
+    return len(entries)
+
+
 TOLD: dict[Mode, Callable[[Sequence[Entry]], list[Told]]] = {
     "all": everything,
     "latest": newest,

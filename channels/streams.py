@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, Protocol
 
-from channels.conflation import TOLD, Entry, Mode, Told
+from channels.conflation import TOLD, Entry, Mode, Told, fitting
 from channels.events import Event
 from channels.ring import Ring
 from channels.selections import OfJobs, Selection
@@ -21,6 +21,9 @@ KEPT_BYTES = 1 << 20
 WINDOW_EVENTS = 256
 WINDOW_BYTES = 64_000
 """About what fits in one frame. One event may be larger than that by itself."""
+
+WINDOWS_MAX = 64
+"""Windows that a stream keeps for other readers at the same place, until the next event."""
 
 ENVELOPE_BYTES = 300
 """What an event's own members take besides its data, about."""
@@ -118,7 +121,8 @@ class Stream:
         known = self._windows.get((position, mode))
         if known is None:
             known = window(self._behind(position), mode, max(position, head))
-            if known.told:  # else it would be of an old head the next time
+            # One that tells nothing would be of an old head the next time.
+            if known.told and len(self._windows) < WINDOWS_MAX:
                 self._windows[position, mode] = known
         return known
 
@@ -145,12 +149,10 @@ def window(entries: Sequence[Entry], mode: Mode, upto: int) -> Window:
         mode: What of the progress is told.
         upto: Nothing else is wanted up to this number.
     """
-    told = TOLD[mode](entries)
-    size = 0
-    for count, one in enumerate(told):
-        size += one.event.weight + ENVELOPE_BYTES
-        if count and (size > WINDOW_BYTES or count == WINDOW_EVENTS):
-            return Window(told[:count], told[count - 1].event.gseq, is_cut=True, faces={})
+    count = fitting(entries, mode, WINDOW_EVENTS, WINDOW_BYTES, ENVELOPE_BYTES)
+    told = TOLD[mode](entries[:count])
+    if count < len(entries):
+        return Window(told, entries[count - 1].event.gseq, is_cut=True, faces={})
     return Window(told, upto, is_cut=False, faces={})
 
 
