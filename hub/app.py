@@ -40,6 +40,7 @@ from hub.lifecycle.ledger import Ledger
 from hub.lifecycle.log import CommittedLog
 from hub.lifecycle.offers import Offers
 from hub.lifecycle.quarantine import Quarantine
+from hub.live.event_stream import EventStreams
 from hub.live.gallery import Gallery
 from hub.live.job_socket import watch_job
 from hub.live.presence import LOOK_S, Presence
@@ -75,6 +76,7 @@ PROVIDED = (
     "settings",
     "log",
     "gallery",
+    "streams",
     "desk",
     "tokens",
     "accounts",
@@ -127,6 +129,7 @@ class Hub:
         self.gallery = Gallery(
             self.engine, self.feed, self.sockets, self.doors, self.presence, refuse_handshake
         )
+        self.streams = EventStreams(self.gallery)
         self.store = LocalStore(settings.outputs_dir)
         self.quarantine = Quarantine(
             self.engine,
@@ -287,7 +290,10 @@ def _cors(settings: Settings) -> CORSConfig | None:
     return CORSConfig(
         allow_origins=origins,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-        allow_headers=["authorization", "content-type", "content-disposition", "node-id"],
+        allow_headers=[
+            *("authorization", "content-type", "content-disposition", "node-id"),
+            "last-event-id",
+        ],
         expose_headers=["X-Hub-Cursor", "X-Hub-Head", "X-Hub-Truncated"],
         # The guard refuses the cookie of a page that may call but not use it.
         allow_credentials=bool(settings.page_origins),

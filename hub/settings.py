@@ -90,7 +90,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Silence,
         says("silence that loses a node its job, in seconds; a twelfth makes it suspect"),
     ] = 3_600
-    max_sockets: Annotated[Positive, says("most WebSockets open at once in each process")] = 20_000
+    max_sockets: Annotated[
+        Positive, says("most WebSockets and streams open at once in each process")
+    ] = 20_000
     ring_events: Annotated[Positive, says("newest events kept in memory for watchers")] = 16_384
     smtp_url: Annotated[
         str, says("smtp://user:password@host:port or smtps://…, to send e-mail; empty sends none")

@@ -5,7 +5,7 @@ from hub.api.auth import AuthController
 from hub.api.cuda import CudaController
 from hub.api.docker import DockerController
 from hub.api.domains import DomainsController
-from hub.api.events import events_list, jobs_events
+from hub.api.events import events_list, events_stream, jobs_events
 from hub.api.executions import jobs_executions
 from hub.api.frameworks import FrameworksController
 from hub.api.hardware import HardwareController
@@ -57,6 +57,7 @@ CONTROLLERS = (
     QuarantineController,
     JobOutputsController,
     events_list,
+    events_stream,
     jobs_events,
     jobs_executions,
     live,

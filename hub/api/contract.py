@@ -11,6 +11,7 @@ from hub.api.hardware import MEMBERS as HARDWARE_MEMBERS
 from hub.api.licences import REQUIRED as LICENCE_MEMBERS
 from hub.api.named_classes import MEMBERS as CLASS_MEMBERS
 from hub.api.nodes import REQUIRED as NODE_MEMBERS
+from hub.api.stream_query import OF_ALL_JOBS, OF_ONE_JOB
 from hub.wire.accounts import (
     ObtainIn,
     RefreshIn,
@@ -200,7 +201,7 @@ REFUSALS: dict[int, frozenset[str]] = {
             "users_destroy",
         }
     ),
-    410: frozenset({"events_list", "jobs_events"}),
+    410: frozenset({"events_list", "events_stream", "jobs_events"}),
     416: frozenset({"outputs_get", "jobs_quarantine_get"}),
     422: frozenset({"jobs_submit", "job_templates_create_job"}),
     403: frozenset({"auth_session_start", "auth_session_end"}),
@@ -224,6 +225,12 @@ EMPTY = frozenset({"nodes_ping"})
 
 CONDITIONAL = frozenset({"outputs_get", "outputs_head", "jobs_quarantine_get"})
 """Calls that answer 304 to a client that has the bytes."""
+
+STREAMED = frozenset({"events_stream", "jobs_events"})
+"""Calls whose answer may be a stream without an end."""
+
+ONLY_STREAMED = "events_stream"
+"""The one that has no other answer."""
 
 PATH_PARAMETERS: dict[str, Json] = {
     "pk": {
@@ -305,7 +312,9 @@ GIVEN_TYPES: Json = {
     "example": {"dataset": "PK<Dataset<Domain<'Image Classification'>>>"},
 }
 FURTHER_PARAMETERS: dict[str, tuple[Json, ...]] = {
+    "events_stream": OF_ALL_JOBS,
     "job_templates_matching": (GIVEN_TYPES,),
+    "jobs_events": OF_ONE_JOB,
     "outputs_add": (header("Content-Digest", "sha-256 of the body, which is then checked"),),
     "outputs_head": (UNLESS,),
     "outputs_get": PARTS,

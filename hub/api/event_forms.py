@@ -70,9 +70,14 @@ class CloudForm:
 def form_of(request: Request[Any, Any, Any], asked: str | None, epoch: str) -> EventForm:
     """Return the form that a request asks for, by ``?format=``, else by ``Accept``."""
     if asked is None:
-        accept = ",".join(request.headers.getall("accept", []))
-        asked = "json" if preferred(accept, OFFERED) == JSON_TYPE else cloudevents.FORMAT
+        liked = preferred(accept_of(request), OFFERED)
+        asked = "json" if liked == JSON_TYPE else cloudevents.FORMAT
     return CloudForm(epoch) if asked == cloudevents.FORMAT else OwnForm()
+
+
+def accept_of(request: Request[Any, Any, Any]) -> str:
+    """Return what a request says in all its ``Accept`` headers."""
+    return ",".join(request.headers.getall("accept", []))
 
 
 def _answer(body: bytes, media_type: str, cursor: Cursor, head: Cursor) -> Response[EventPage]:

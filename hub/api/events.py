@@ -1,17 +1,20 @@
-"""The log over HTTP: pages of committed events behind a cursor, of all jobs or of one."""
+"""The log over HTTP: pages of committed events behind a cursor, or a stream without an end."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, cast, runtime_checkable
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from channels.events import BadCursor, Cursor, Event
+from channels.protocol.frames import Subscribe
+from hub.api.accept import preferred
 from hub.api.desk import Desk
-from hub.api.event_forms import EventForm, Format, form_of
+from hub.api.event_forms import OFFERED, EventForm, Format, accept_of, form_of
 from hub.api.lists import PAGE, PAGE_BYTES
+from hub.api.stream_query import wish_of
 from hub.errors import CursorGone, InvalidInput
 from hub.lifecycle.log import CommittedLog
 from hub.wire.events import EventPage
@@ -19,9 +22,28 @@ from orm.queries import meta
 
 After = Annotated[str | None, QueryParameter(name="after")]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1_000)]
-AnyRequest = Request[Any, Any, Any]
 Read = Callable[[int, int], Awaitable[list[Event]]]
 """The first events behind a number, up to so many."""
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """Answers that do not end.
+
+    Attributes:
+        media_types: The forms there are, first that for who does not say.
+    """
+
+    media_types: tuple[str, ...]
+
+    def answer(self, wish: Subscribe, media_type: str, *, may_reset: bool) -> Response[str]:
+        """Return the answer that tells what ``wish`` asks for in one of ``media_types``.
+
+        Without ``may_reset``, a cursor that the log cannot go on behind is refused.
+        """
+        ...
 
 
 @get("/v1/events", opt={"action": "events_list"}, operation_id="events_list", tags=["events"])
@@ -49,25 +71,50 @@ async def events_list(
 
 
 @get(
+    "/v1/events/stream",
+    opt={"action": "events_stream"},
+    operation_id="events_stream",
+    tags=["events"],
+)
+async def events_stream(request: AnyRequest, streams: NamedDependency[Streams]) -> Response[str]:
+    """Watch all jobs, or those that match, as it happens; the answer does not end by itself.
+
+    Server-sent events for a browser that accepts `text/event-stream`, else JSON line by line. The
+    first place to go on from comes at once. 410 ``cursor_gone`` only comes with ``on_gap=error``.
+    """
+    media_type = preferred(accept_of(request), streams.media_types)
+    wish = wish_of(request)
+    return streams.answer(wish.subscribe, media_type, may_reset=wish.may_reset)
+
+
+@get(
     "/v1/jobs/{pk:int}/events",
     opt={"action": "jobs_events"},
     operation_id="jobs_events",
     tags=["events"],
 )
-async def jobs_events(
+async def jobs_events(  # one argument a query parameter
     request: AnyRequest,
     pk: FromPath[int],
     desk: NamedDependency[Desk],
     log: NamedDependency[CommittedLog],
+    streams: NamedDependency[Streams],
     after: After = None,
     limit: Limit = 100,
     shape: Format = None,
 ) -> Response[EventPage]:
     """Read one job's events behind ``after``; without it, from its creation.
 
-    As CloudEvents, too: see ``events_list``.
+    As CloudEvents, too: see ``events_list``. To who accepts `text/event-stream` or
+    `application/x-ndjson`, and rather than JSON, it is told as it happens: from now on, or behind
+    ``cursor``.
     """
     await desk.brief(pk)
+    media_type = preferred(accept_of(request), (*OFFERED, *streams.media_types))
+    if shape is None and media_type in streams.media_types:
+        wish = wish_of(request, pk)
+        stream: Any = streams.answer(wish.subscribe, media_type, may_reset=wish.may_reset)
+        return cast(Response[EventPage], stream)
     now, position = await _position(desk, after)
 
     async def read(after: int, most: int) -> list[Event]:

@@ -1,7 +1,9 @@
 """An example of each call's body and answer: one small story about thumbnails of pictures."""
 
+import msgspec
 from msgspec.structs import replace
 
+from channels.protocol import frames
 from hub.api.catalogue_examples import CATALOGUE
 from hub.api.example import Example, where
 from hub.api.template_examples import PNG, TEMPLATES
@@ -204,6 +206,15 @@ NEXT_FREE = {
     "order_by": [{"field": "creation_time", "ascending": False}],
 }
 DONE = {"success": True, "send_notification": "", "outputs": ["thumbnail"]}
+
+_STREAMED = msgspec.convert({**msgspec.to_builtins(PROGRESS), "skip": 0}, frames.Event)
+_ON_ITS_LINE = {**msgspec.to_builtins(_STREAMED), "cursor": CURSOR}
+STREAM_EXAMPLES = {
+    "application/x-ndjson": msgspec.json.encode(_ON_ITS_LINE).decode() + "\n",
+    "text/event-stream": f"id: {CURSOR}\nevent: {PROGRESS.type}\n"
+    f"data: {msgspec.json.encode(_STREAMED).decode()}\n\n",
+}
+"""What a stream says of one event, by media type."""
 
 EXAMPLES: dict[str, Example] = {
     **CATALOGUE,

@@ -95,8 +95,8 @@ async def jobs_page(  # one argument a query parameter
     _refuse_unknown(request)
     query = job_page.JobPageQuery(
         status=_statuses(status),
-        template=_number_or_name(template),
-        label=_labels(label),
+        template=number_or_name(template),
+        label=label_pairs(label),
         creator=_account(request, creator),
         node=node,
         parent=parent,
@@ -169,21 +169,23 @@ def _statuses(given: Texts) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _labels(given: Texts) -> tuple[tuple[str, str], ...]:
+def label_pairs(given: Texts) -> tuple[tuple[str, str], ...]:
+    """Read labels, each written as ``key:value``."""
     pairs = [item.partition(":") for item in given or ()]
     if any(not colon or not key for key, colon, _ in pairs):
         raise InvalidInput("label is key:value", fields={"label": ["Write it as key:value."]})
     return tuple((key, value) for key, _, value in pairs)
 
 
-def _number_or_name(text: str | None) -> int | str | None:
+def number_or_name(text: str | None) -> int | str | None:
+    """Read a number of at most 18 digits; any other text is a name."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else text
 
 
 def _account(request: AnyRequest, text: str | None) -> int | None:
     if text == "me":
         return cast(int, request.scope["user"].account)
-    number = _number_or_name(text)
+    number = number_or_name(text)
     if isinstance(number, str):
         raise InvalidInput("creator is a pk, or me", fields={"creator": ["Not a number."]})
     return number

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from hub.api import contract
-from hub.api.contract import REQUESTS, Body, Json
+from hub.api.contract import ONLY_STREAMED, REQUESTS, STREAMED, Body, Json
 from hub.api.downloads import MEDIA_TYPE as BYTES_TYPE
 from hub.api.error_responses import reference
 from hub.api.example import Example
-from hub.api.examples import EXAMPLES
+from hub.api.examples import EXAMPLES, STREAM_EXAMPLES
 from hub.auth.permissions import NOBODY_CREATES, PERMISSIONS, Permission
 from hub.wire.events import EventPage
 from hub.wire.health import Health
@@ -170,10 +170,15 @@ class Operation:
     def _success(self, note: str) -> Json:
         found: Json = {"description": note, "headers": self._headers()}
         if self._kind is not None and self._method != "head":
-            media_type = JSON_TYPE if is_json(self._kind) else BYTES_TYPE
-            shown = {"schema": self._types.schema(self._kind), "example": self._example.answer()}
-            found["content"] = {media_type: shown} | self._other_form()
+            found["content"] = self._content() | self._other_form() | self._streams()
         return found
+
+    def _content(self) -> Json:
+        if self._action == ONLY_STREAMED:
+            return {}
+        media_type = JSON_TYPE if is_json(self._kind) else BYTES_TYPE
+        shown = {"schema": self._types.schema(self._kind), "example": self._example.answer()}
+        return {media_type: shown}
 
     def _other_form(self) -> Json:
         if self._action not in contract.OTHER_FORMS:
@@ -181,6 +186,14 @@ class Operation:
         media_type, kind = contract.OTHER_FORMS[self._action]
         example = msgspec.to_builtins(self._example.other)
         return {media_type: {"schema": self._types.schema(kind), "example": example}}
+
+    def _streams(self) -> Json:
+        if self._action not in STREAMED:
+            return {}
+        return {
+            media_type: {"schema": {"type": "string"}, "example": example}
+            for media_type, example in STREAM_EXAMPLES.items()
+        }
 
     def _headers(self) -> Json:
         notes = {}

@@ -83,8 +83,8 @@ class Doors:
 
     # Calls
 
-    async def caller(self, scope: Scope, action: str) -> Identity:
-        """Return who makes an HTTP call.
+    async def caller(self, scope: Scope, action: str) -> Admission:
+        """Return who makes an HTTP call, and by what.
 
         Raises:
             NotAuthenticated: nobody says who they are, or a cookie comes without an origin.
@@ -93,9 +93,8 @@ class Doors:
             UserInactive: the account is disabled.
         """
         text = bearer(scope["headers"])
-        if text is not None:
-            return self._tokens.known(text) or await self._tokens.identify(text)
-        return await self._identity(self._shown_cookie(scope, action))
+        shown = self._shown_cookie(scope, action) if text is None else Shown(text)
+        return Admission(await self._identity(shown), shown, action)
 
     async def visitor(self, scope: Scope, action: str) -> Identity | None:
         """Return who looks at a page that is for everybody; ``None`` is nobody known."""

@@ -74,8 +74,8 @@ class NodeOwners:
 class Guard:
     """Checks every call and leaves ``user`` (Identity) and ``auth`` (Actor) in the scope.
 
-    The scope of a socket also gets ``admission`` (Admission); with ``None`` there, its first
-    message must say who it is, and the others are missing.
+    The scope also gets ``admission`` (Admission); with ``None`` there, the first message of a
+    socket must say who it is, and the others are missing.
     """
 
     def __init__(self, doors: Doors, owners: NodeOwners, proxies: Proxies, refuse: Refuse) -> None:
@@ -112,11 +112,12 @@ class Guard:
         check_numbers(scope["path"], scope["path_params"].values())
 
     async def _identify(self, scope: Scope, action: str) -> Identity | None:
+        admission: Admission | None
         if scope["type"] != "websocket":
-            return await self._doors.caller(scope, action)
-        job = scope["path_params"].get("pk")
-        may_wait = speaks(scope)
-        admission = await self._doors.handshake(scope, action, job=job, may_wait=may_wait)
+            admission = await self._doors.caller(scope, action)
+        else:
+            job, may_wait = scope["path_params"].get("pk"), speaks(scope)
+            admission = await self._doors.handshake(scope, action, job=job, may_wait=may_wait)
         scope["admission"] = admission
         return None if admission is None else admission.identity
 

@@ -204,6 +204,7 @@ PERMISSIONS: dict[str, Permission] = {
     "job_outputs_update": NOBODY_CREATES,
     "job_outputs_partial_update": NOBODY_CREATES,
     "events_list": READ,
+    "events_stream": READ,
 }
 
 CHANGING_LOOKS = frozenset({"jobs_acquire", "nodes_ping"})

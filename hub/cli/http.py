@@ -9,6 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from hub.api.problems import MEDIA_TYPE, Problem
+from hub.live.event_stream import ABORT
 
 HEAD_MAX_BYTES = 65_536
 """Longest head of a request: its line and its headers."""
@@ -45,10 +46,12 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*args, **named)
         self._kept_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._extensions: Any = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to wait for a head."""
         super().connection_made(transport)
+        self._extensions = {ABORT: transport.abort}
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -78,6 +81,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._kept_bytes > HEAD_MAX_BYTES and self._head_bytes() > HEAD_MAX_BYTES:
             raise HeadTooLong
         self._kept_bytes = 0
+        self.scope["extensions"] = self._extensions
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -4,7 +4,6 @@ Two tasks a socket: one hears the client, the other writes. Whatever ends first 
 """
 
 import asyncio
-import random
 import secrets
 from typing import Any
 
@@ -23,9 +22,6 @@ from hub.live.gallery import Gallery
 from hub.live.registry import RESTARTING, OpenSocket
 from hub.live.sink import Send, close, sink_of
 from hub.live.standing import standing
-
-DRAIN_SPREAD_S = 3.0
-"""Sockets of a process that stops are closed within this time, not all at once."""
 
 LAST_WORDS_S = 2.0
 """How long a socket that has to go may take for what was ordered before."""
@@ -86,7 +82,7 @@ async def _serve(socket: AnySocket, talk: Conversation, open_socket: OpenSocket)
         ends: set[asyncio.Future[Any]] = {writing, hearing, open_socket.ended}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if open_socket.ended.done() and not writing.done():
-            await _dismiss(talk, open_socket.ended.result())
+            _dismiss(talk, open_socket.ended.result())
             await asyncio.wait(
                 {writing, hearing}, timeout=LAST_WORDS_S, return_when=asyncio.FIRST_COMPLETED
             )
@@ -100,9 +96,8 @@ async def _serve(socket: AnySocket, talk: Conversation, open_socket: OpenSocket)
         await asyncio.gather(writing, hearing, return_exceptions=True)
 
 
-async def _dismiss(talk: Conversation, code: int) -> None:
+def _dismiss(talk: Conversation, code: int) -> None:
     if code == RESTARTING:
-        await asyncio.sleep(random.uniform(0.0, DRAIN_SPREAD_S))  # spreads load
         talk.drain()
     else:
         talk.revoke(code)

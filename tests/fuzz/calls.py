@@ -14,6 +14,9 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", 
 """OPTIONS is left out: every path answers it."""
 
 
+STREAM = (("Accept", "text/event-stream"),)
+
+
 class Call(NamedTuple):
     """How one call differs from one that would succeed.
 
@@ -46,10 +49,21 @@ def every_call(operation: Operation, body: Json) -> Iterator[Call]:
         yield from in_credentials()
     for name in operation.headers:
         yield from in_header(name, hostile.FOR_HEADER[name])
+    if operation.has_stream:
+        yield from for_streams(operation)
     if operation.takes_json:
         yield from in_header("Content-Type", hostile.CONTENT_TYPES)
         yield from in_members(operation)
         yield from in_bodies(body)
+
+
+def for_streams(operation: Operation) -> Iterator[Call]:
+    """Yield the same for who wants an answer without an end, or cannot say what he wants."""
+    for call in [*in_places(operation), *in_queries(operation)]:
+        yield call._replace(name=f"stream {call.name}", headers=STREAM)
+    for text in hostile.CURSORS:
+        yield Call(f"stream from {text[:40]}", headers=(*STREAM, ("Last-Event-ID", text)))
+    yield from in_header("Accept", hostile.ACCEPTED)
 
 
 def in_members(operation: Operation) -> Iterator[Call]:

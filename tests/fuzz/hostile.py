@@ -133,11 +133,36 @@ DIGESTS: tuple[str, ...] = (
     *("sha-256=:\xff:", "sha-256=:AAAA:, sha-256=:BBBB:", "sha-256=?1", "sha-512=:AAAA:", '"'),
 )
 
+CURSORS = (
+    *("", "0", "v1", "v1:x", "v1:x:", "v1:x:1", "v1:x:-1", "v1:X:1", "v1:x:1:1", "v2:x:1", "null"),
+    *("v1:x:00", "v1:x:9223372036854775808", "v1:x:" + "9" * 5_000, "v1:" + "x" * 33 + ":1"),
+    *("v1:x:\u0661", "v1:x:1\x00", "\xff", "%00", "v1:x:1, v1:x:2", "' OR 1=1 --", "x" * 8_000),
+)
+
+ACCEPTED = (
+    *(
+        "",
+        ",",
+        ";",
+        "*",
+        "text/event-stream;q=",
+        "text/event-stream;q=1e9",
+        "*/*;q=nan",
+        "\xff/\xff",
+    ),
+    *(
+        "text/event-stream," * 2_000,
+        "text/event-stream" + ";a=b" * 2_000,
+        "application/x-ndjson;q=0",
+    ),
+)
+
 FOR_HEADER: dict[str, tuple[str, ...]] = {
     "Range": RANGES,
     "If-None-Match": TAGS,
     "If-Range": TAGS,
     "Content-Digest": DIGESTS,
+    "Last-Event-ID": CURSORS,
 }
 """Values for the headers that an operation declares."""
 

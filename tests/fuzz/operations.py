@@ -9,6 +9,7 @@ from hub.auth.permissions import PERMISSIONS, Permission
 Json = Any
 
 JSON_TYPE = "application/json"
+STREAM_TYPE = "text/event-stream"
 
 
 class Operation(NamedTuple):
@@ -22,6 +23,7 @@ class Operation(NamedTuple):
         queries: The parameters in the query.
         headers: The headers that it looks at besides those of every call.
         members: Of its JSON body, each with what it takes; ``None`` where there is no such body.
+        has_stream: Whether its answer may have no end.
     """
 
     action: str
@@ -31,6 +33,7 @@ class Operation(NamedTuple):
     queries: tuple[str, ...]
     headers: tuple[str, ...]
     members: tuple[str, ...] | None
+    has_stream: bool
 
     @property
     def permission(self) -> Permission:
@@ -63,7 +66,11 @@ def _operation(document: Json, path: str, method: str, known: Json) -> Operation
     members = None if schema is None else tuple(dict.fromkeys(_members(document, schema)))
     headers = tuple(name for name in named("header") if name != "Node-Id")
     action = known["operationId"]
-    return Operation(action, method, path, named("path"), named("query"), headers, members)
+    forms = known["responses"].get("200", {}).get("content", {})
+    has_stream = STREAM_TYPE in forms
+    return Operation(
+        action, method, path, named("path"), named("query"), headers, members, has_stream
+    )
 
 
 def _schema_of_body(known: Json) -> Json | None:

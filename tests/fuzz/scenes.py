@@ -297,5 +297,6 @@ SCENES: dict[str, Make] = {
     "job_outputs_update": _numbered("admin"),
     "job_outputs_partial_update": _numbered("admin"),
     "events_list": _by("viewer"),
+    "events_stream": _by("viewer"),
 }
 """By action; what nobody may do is called by an administrator and refused all the same."""

@@ -76,6 +76,27 @@ def wanted(log: FakeLog, selection: AnySelection, after: int) -> Iterator[Wanted
             yield Wanted(event, entered=is_now and not was, left=was and not is_now)
 
 
+def compare(all_of_it: list[Wanted], told: list[Told], mode: Mode) -> None:
+    """Check what was told of all that there was to tell."""
+    skips = {one.event.gseq: one.skip for one in told}
+    expected = [
+        one
+        for one in all_of_it
+        if mode != "latest" or one.event.kind == "t" or one.event.gseq in skips
+    ]
+    assert [one.event.gseq for one in expected] == [one.event.gseq for one in told]
+    for wish, one in zip(expected, told, strict=True):
+        assert (wish.entered, wish.left) == (one.mark.entered, one.mark.left)
+    left_out: dict[int, int] = {}
+    for wish in all_of_it:
+        job = wish.event.job
+        if wish.event.gseq in skips:
+            assert skips[wish.event.gseq] == left_out.pop(job, 0)
+        else:
+            left_out[job] = left_out.get(job, 0) + 1
+    assert left_out == {}, "the newest was left out"
+
+
 class Listener:
     """Reads a selection; on its own when eager, else when told to."""
 
@@ -114,27 +135,7 @@ class Listener:
             for one in wanted(log, self.selection, self.start)
             if one.event.gseq <= upto and (self.mode != "none" or one.event.kind == "t")
         ]
-        expected = all_of_it
-        if self.mode == "latest":
-            shown = {told.event.gseq for told in self.told}
-            expected = [
-                one for one in all_of_it if one.event.kind == "t" or one.event.gseq in shown
-            ]
-        assert [one.event.gseq for one in expected] == [one.event.gseq for one in self.told]
-        for one, told in zip(expected, self.told, strict=True):
-            assert (one.entered, one.left) == (told.mark.entered, told.mark.left)
-        self._check_what_was_left_out(all_of_it)
-
-    def _check_what_was_left_out(self, all_of_it: list[Wanted]) -> None:
-        skips = {told.event.gseq: told.skip for told in self.told}
-        left_out: dict[int, int] = {}
-        for one in all_of_it:
-            job = one.event.job
-            if one.event.gseq in skips:
-                assert skips[one.event.gseq] == left_out.pop(job, 0)
-            else:
-                left_out[job] = left_out.get(job, 0) + 1
-        assert left_out == {}, "the newest was left out"
+        compare(all_of_it, self.told, self.mode)
 
     async def _read_for_ever(self) -> None:
         while True:
