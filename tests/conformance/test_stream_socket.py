@@ -2,8 +2,10 @@
 
 import json
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from threading import Event
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -393,22 +395,34 @@ def test_a_snapshot_can_be_had_with_a_cursor_too(world: World) -> None:
 
 def test_nothing_is_missed_between_snapshot_and_stream(world: World) -> None:
     job, node = world.running()
-    with ThreadPoolExecutor(1) as pool, streaming(world) as stream:
-        posting = pool.submit(
-            lambda: [good(node.progress(job, 0.5, {"step": step})) for step in range(60)]
-        )
+    is_enough = Event()
+
+    def post() -> None:
+        while not is_enough.is_set():
+            good(node.progress(job, 0.5))
+
+    with ThreadPoolExecutor(1) as pool, streaming(world) as stream, ending(is_enough):
+        pool.submit(post)
         for number in range(12):
             stream.subscribe(f"s{number}", "job", jobs=[job], progress="all")
             (row,) = stream.snapshot(f"s{number}")
             seen = row["seq"]
-            while seen < row["seq"] + 2 and not posting.done():
+            while seen < row["seq"] + 2:
                 for event in stream.hear_of(f"s{number}", "events")["events"]:
                     assert event["seq"] == seen + 1
                     seen = event["seq"]
             stream.say(op="unsubscribe", id=f"s{number}")
             while stream.hear()["op"] != "end":
                 pass
-        posting.result()
+
+
+@contextmanager
+def ending(event: Event) -> Iterator[None]:
+    """Set an event at the end, however that comes."""
+    try:
+        yield
+    finally:
+        event.set()
 
 
 # --- One job --------------------------------------------------------------------------------------
