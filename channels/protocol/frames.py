@@ -30,6 +30,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]
 
 Pk = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Choice = Annotated[str, Meta(min_length=1, max_length=200)]
+LabelValue = Annotated[str, Meta(max_length=200)]
 
 StatusName = Literal[
     "PENDING", "BLOCKED", "QUEUED", "ACQUIRED", "RUNNING", "COMPLETED", "FAILED", "CANCELED"
@@ -51,7 +52,7 @@ class Filter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
     status: Annotated[tuple[StatusName, ...], Meta(max_length=8)] = ()
     type: Annotated[tuple[EventType, ...], Meta(max_length=2)] = ()
-    label: Annotated[dict[Choice, Choice], Meta(max_length=CHOICES_MAX)] = {}
+    label: Annotated[dict[Choice, LabelValue], Meta(max_length=CHOICES_MAX)] = {}
     creator: Annotated[tuple[Pk | Choice, ...], Meta(max_length=CHOICES_MAX)] = ()
     node: Annotated[tuple[Pk, ...], Meta(max_length=CHOICES_MAX)] = ()
     template: Annotated[tuple[Pk | Choice, ...], Meta(max_length=CHOICES_MAX)] = ()

@@ -240,9 +240,10 @@ class Conversation:
             followed.close()
 
     async def _bookmark(self, name: str) -> None:
-        frame = await self._next(name)
+        # Somebody who looks back at much that is not wanted has moved on, too.
+        frame = None if name in self._newsy else await self._next(name)
         followed = self._followed.get(name)
-        if frame is None and followed is not None and followed.is_ready and name not in self._newsy:
+        if frame is None and followed is not None and followed.is_ready:
             frame = followed.bookmark()
         if frame is not None:
             await self._send([frame])
@@ -258,14 +259,14 @@ class Conversation:
         """Send what all subscriptions have to say, one frame of each, in as few writes as fit."""
         await self._take_breath()
         newsy, self._newsy = self._newsy, {}
-        frames: list[bytes] = []
+        frames: dict[str, bytes] = {}
         for name in newsy:
             frame = await self._next(name)
             if frame is not None:
-                frames.append(frame)
+                frames[name] = frame
         if frames:
-            await self._send(frames)
-            for name in newsy:
+            await self._send(list(frames.values()))
+            for name in frames:
                 self._session.sent(name, self._last_write_s)
         self._note_lag()
 
@@ -281,6 +282,7 @@ class Conversation:
             frame, is_more = None, True
         if is_more:
             self._news_of(name)
+            await asyncio.sleep(0)  # a long look back at what is in memory must not hold up others
         return frame
 
     async def _take_breath(self) -> None:
