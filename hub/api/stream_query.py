@@ -1,14 +1,16 @@
 """What the query of a stream asks for: the filters of ``GET /v1/jobs``, and how it is told."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 from litestar import Request
 
 from channels.protocol.frames import (
+    JOBS_MAX,
     EventType,
     Filter,
+    Pk,
     ProgressMode,
     SnapshotMode,
     StatusName,
@@ -25,6 +27,9 @@ Texts = Sequence[str]
 
 NAME = "stream"
 """What the only subscription of a stream is called; nobody gets to see it."""
+
+JOB = "job"
+_Jobs = Annotated[tuple[Pk, ...], msgspec.Meta(max_length=JOBS_MAX)]
 
 LAST_EVENT_ID = "Last-Event-ID"
 GAPS = ("reset", "error")
@@ -44,17 +49,18 @@ def wish_of(request: Request[Any, Any, Any], job: int | None = None) -> StreamWi
         InvalidInput: it asks for what there is not.
     """
     query = request.query_params
-    known = set(_TOLD) | set(_FILTERS if job is None else _OF_ONE_JOB)
+    known = set(_TOLD) | ({*_FILTERS, JOB} if job is None else set(_OF_ONE_JOB))
     _refuse_unknown(query, known)
     given = {name: query.getall(name) for name in known if name in query}
     cursor = one_header(request.scope["headers"], LAST_EVENT_ID.lower().encode())
     place = cursor.decode("latin-1") if cursor else _one(given, "cursor")
     snapshot = _one(given, "snapshot", get_args(SnapshotMode))
     progress = _one(given, "progress", get_args(ProgressMode))
+    jobs = _jobs(given) if job is None else (job,)
     subscribe = Subscribe(
         id=NAME,
-        topic="jobs" if job is None else "job",
-        jobs=() if job is None else (job,),
+        topic="job" if jobs else "jobs",
+        jobs=jobs,
         filter=_filter(given),
         progress=msgspec.UNSET if progress is None else _as(ProgressMode, progress),
         # Without a place to go on from, a stream tells what happens from now on.
@@ -64,6 +70,14 @@ def wish_of(request: Request[Any, Any, Any], job: int | None = None) -> StreamWi
     if said := objection(subscribe):
         raise InvalidInput(said)
     return StreamWish(subscribe, may_reset=_one(given, "on_gap", GAPS) != "error")
+
+
+def _jobs(given: dict[str, list[str]]) -> tuple[int, ...]:
+    numbers = tuple(_numbers(given.get(JOB, [])))
+    try:
+        return msgspec.convert(numbers, _Jobs)
+    except msgspec.ValidationError as error:
+        raise _bad(JOB, str(error)) from error
 
 
 def _as(kind: Any, text: str) -> Any:
@@ -187,6 +201,7 @@ _HOW_IT_IS_TOLD: tuple[Json, ...] = (
     },
 )
 OF_ALL_JOBS: tuple[Json, ...] = (
+    _parameter("job", "these jobs only; of the filters just `type` goes with it", _list(_NUMBER)),
     _parameter(
         "status", "any of these; also comma-separated", _list({"enum": [*get_args(StatusName)]})
     ),

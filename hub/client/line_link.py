@@ -232,10 +232,9 @@ def query(wish: Subscribe) -> list[tuple[str, str | int | float | bool | None]]:
     for name in ("status", "type", "creator", "node", "template", "parent"):
         asked += [(name, value) for value in getattr(wish.filter, name)]
     asked += [("label", f"{key}:{value}") for key, value in wish.filter.label.items()]
-    if wish.progress is not UNSET:
-        asked.append(("progress", wish.progress))
-    if wish.snapshot != "auto":
-        asked.append(("snapshot", wish.snapshot))
+    # Said in any case, for a stream that is not told has other defaults than a socket.
+    asked.append(("progress", "latest" if wish.progress is UNSET else wish.progress))
+    asked.append(("snapshot", wish.snapshot))
     if wish.cursor is not None:
         asked.append(("cursor", wish.cursor))
     return asked

@@ -425,6 +425,21 @@ async def test_what_cannot_be_asked_for_is_refused_before_anything_is_sent(site:
     assert site.client.hub.feed._streams == {}
 
 
+async def test_some_jobs_can_be_named(site: Site) -> None:
+    mine, worker = await site.running()
+    other, other_worker = await site.running()
+    async with site.listening(f"/v1/events/stream?job={mine}&job={mine}&type=progress") as listener:
+        await listener.read(1, but="")
+        for job, by in ((other, other_worker), (mine, worker)):
+            await by.do("POST", job, "progress/0.5", {})
+        (event,) = await listener.read(1)
+        assert event["job"] == mine
+    for query in ("job=0", "job=x", f"job={mine}&status=RUNNING", f"job={2**40}"):
+        async with site.listening(f"/v1/events/stream?{query}") as listener:
+            status, _ = await listener.problem()
+            assert status == (404 if str(2**40) in query else 400)
+
+
 async def test_a_stream_of_a_job_takes_no_filter_of_jobs(site: Site) -> None:
     job = await story(site)
     for query in ("status=RUNNING", "limit=5", "after=v1:x:1"):
