@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from tests.bench import cycle, fanout, limits, listing, progress, watched
+from tests.bench import cycle, fanout, limits, listing, live, progress, watched
 from tests.bench.client import Refused
 from tests.bench.processes import CLIENT_CORE, NotServing
 from tests.bench.report import Outcome, text
@@ -25,6 +25,7 @@ BENCHES: dict[str, Bench] = {
     "watched": watched.run,
     "list": listing.run,
     "fanout": fanout.run,
+    "live": live.run,
 }
 CLIENT = "client"
 DATABASES: dict[str, tuple[Kind, ...]] = {

@@ -50,5 +50,7 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def masked(opcode: int, payload: bytes) -> bytes:
-    """Return a client's control frame (payload up to 125 bytes), masked with zeros."""
-    return bytes((_FINAL | opcode, _MASKED | len(payload))) + bytes(4) + payload
+    """Return ``payload`` (below 64 KiB) as a client's frame, masked with zeros."""
+    size = len(payload)
+    head = bytes((_MASKED | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes((_FINAL | opcode,)) + head + bytes(4) + payload

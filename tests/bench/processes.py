@@ -141,3 +141,13 @@ def ceiling(scratch: Path, *, pin: bool) -> Iterator[Server]:
     command = ["tests.bench.ceiling", str(port)]
     with _serving(command, scratch / "ceiling.log", port=port, pin=pin, env={}) as server:
         yield server
+
+
+@contextmanager
+def broadcaster(scratch: Path, *, pin: bool) -> Iterator[Server]:
+    """Serve rooms with the ``websockets`` library's own ``broadcast()``."""
+    port = free_port()
+    command = ["tests.bench.live.broadcaster", str(port)]
+    log = scratch / "broadcaster.log"
+    with _serving(command, log, port=port, pin=pin, env={}) as server:
+        yield server

@@ -79,7 +79,7 @@ class Socket(asyncio.Protocol):
         raise NotImplementedError
 
 
-def handshake(path: str, token: str) -> bytes:
+def handshake(path: str, token: str, *, subprotocol: str = "") -> bytes:
     """Return the request for a socket; a constant key will do where no cache is in between."""
     lines = [
         f"GET {path} HTTP/1.1",
@@ -89,5 +89,6 @@ def handshake(path: str, token: str) -> bytes:
         "sec-websocket-version: 13",
         "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
         f"authorization: Bearer {token}",
+        *([f"sec-websocket-protocol: {subprotocol}"] if subprotocol else []),
     ]
     return "\r\n".join([*lines, "", ""]).encode()

@@ -65,6 +65,10 @@ class Stage:
         """Serve constant answers."""
         return processes.ceiling(self.scratch, pin=self.options.pin)
 
+    def broadcaster(self) -> AbstractContextManager[Server]:
+        """Serve rooms with the ``websockets`` library's own ``broadcast()``."""
+        return processes.broadcaster(self.scratch, pin=self.options.pin)
+
 
 @contextmanager
 def stage(kind: Kind, options: Options) -> Iterator[Stage]:

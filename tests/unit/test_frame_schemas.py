@@ -157,7 +157,7 @@ def test_a_client_of_the_tests_refuses_a_wrong_message(read: Callable[[str], Any
 
 
 async def test_an_audience_of_the_tests_refuses_a_wrong_message() -> None:
-    watcher = Watcher(Audience(look=told))
+    watcher = Watcher(Audience(look=told), b"")
     watcher.accepted.set_result(None)
     message = example("PlainMessage")
     watcher.data_received(text_frame(json.dumps(message).encode()))
