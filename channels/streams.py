@@ -196,12 +196,17 @@ class Reader:
 
         Nothing told and nothing cut means that there is no news. Cancelling is safe.
         """
-        coming = await self._look_back() if self.is_off_stream else self._look()
+        if not self.is_off_stream:
+            return self.take()
+        coming = await self._look_back()
         self.position = coming.upto
         return coming
 
-    def _look(self) -> Window:
-        return self.stream.window(self.position, self.mode, self._source.head)
+    def take(self) -> Window:
+        """Do as ``next`` does, at once: only for a reader that is not off its stream."""
+        coming = self.stream.window(self.position, self.mode, self._source.head)
+        self.position = coming.upto
+        return coming
 
     async def _look_back(self) -> Window:
         selection, position = self.stream.selection, self.position

@@ -37,6 +37,9 @@ EXPIRY_NOTICE_S = 60.0
 EXPIRY_NOTICE_SHARE = 0.2
 """A client hears so long before its token ends, or in the last part of a short life."""
 
+NOTED_S = 0.5
+"""What is sent sooner after what was noted last is not noted: it is paid for each message."""
+
 NEVER_S = float("inf")
 
 
@@ -192,7 +195,9 @@ class ServerSession:
 
     def sent(self, name: str, now_s: float) -> None:
         """Note that a message of this subscription was sent; one that is over is passed over."""
-        if self._last_sent_s.pop(name, None) is not None:
+        last_s = self._last_sent_s.get(name)
+        if last_s is not None and now_s - last_s >= NOTED_S:
+            del self._last_sent_s[name]  # it moves to the end
             self._last_sent_s[name] = now_s
 
     def refuse(self, name: str, code: str, detail: str) -> list[Action]:

@@ -84,6 +84,7 @@ class Conversation:
         self._sleeper: asyncio.Future[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._last_write_s = 0.0
+        self._is_pushing = False
         self._is_lagging = False
 
     # --- What comes in ----------------------------------------------------------------------------
@@ -253,7 +254,48 @@ class Conversation:
     def _news_of(self, name: str) -> None:
         """Hear that there is something for a subscription; from the feed, between two steps."""
         self._newsy[name] = None
-        self._wake()
+        if self._sleeper is not None and not self._is_pushing:
+            self._is_pushing = True
+            self._gallery.turns.add(self._push)
+
+    def _push(self) -> None:
+        """Send what is new without waking the writer, or else wake it.
+
+        Most news is for one subscription of a client that keeps up: a task would cost more than
+        the write.
+        """
+        self._is_pushing = False
+        if self._sleeper is None or self._sleeper.done():  # the writer is at it
+            return
+        if self._orders or self._is_lagging or len(self._newsy) != 1:
+            self._wake()
+            return
+        now_s = clock.monotonic_s()
+        left_s = self._last_write_s + BREATH_S - now_s
+        if left_s > 0:
+            self._is_pushing = True
+            asyncio.get_running_loop().call_later(left_s, self._push)
+            return
+        (name,) = self._newsy
+        try:
+            if not self._pushed(name, now_s):
+                self._wake()
+        except Exception as error:  # noqa: BLE001  # the writer ends with it, as with its own
+            self._sleeper.set_exception(error)
+
+    def _pushed(self, name: str, now_s: float) -> bool:
+        """Send the next frame of a subscription; return whether nothing is left to do."""
+        followed = self._followed.get(name)
+        if not isinstance(followed, Following) or not followed.is_at_hand or not self._sink.is_free:
+            return False
+        frame, is_more = followed.take()
+        if frame is not None:
+            self._sink.put(frame)
+            self._last_write_s = now_s
+            self._session.sent(name, now_s)
+        if not is_more:
+            del self._newsy[name]
+        return not is_more
 
     async def _pass_on(self) -> None:
         """Send what all subscriptions have to say, one frame of each, in as few writes as fit."""

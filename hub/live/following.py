@@ -121,6 +121,19 @@ class Following:
         # Asked after the look: what the log lets go in between would be missed the other way round.
         if is_old and (await meta.clock(self._engine)).floor > before:
             raise Expired
+        return self._told_of(coming)
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether ``take`` may be called: it keeps up, and what is next is in its stream."""
+        is_behind = self._behind_since_s is not None or self._reader.is_off_stream
+        return self.is_ready and not is_behind
+
+    def take(self) -> tuple[bytes | None, bool]:
+        """Do as ``next`` does, at once; only while it ``is_at_hand``."""
+        return self._told_of(self._reader.take())
+
+    def _told_of(self, coming: Window) -> tuple[bytes | None, bool]:
         self._note_lag(coming)
         if not coming.told:
             return None, coming.is_cut

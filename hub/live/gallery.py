@@ -8,6 +8,7 @@ from hub.auth.guard import Refuse
 from hub.live.presence import Presence
 from hub.live.registry import Sockets
 from hub.live.snapshots import Snapshots
+from hub.live.turns import Turns
 from orm.engine import Engine
 
 
@@ -43,6 +44,7 @@ class Gallery:
         self.presence = presence
         self.refuse = refuse
         self.snapshots = Snapshots(engine)
+        self.turns = Turns()
         self.epoch = ""
         self.talks: set[Talk] = set()
         self._was_stale = False

@@ -42,6 +42,15 @@ class Sink(Protocol):
         """Send whole text frames."""
         ...
 
+    @property
+    def is_free(self) -> bool:
+        """Whether a frame can be sent now without waiting."""
+        ...
+
+    def put(self, frame: bytes) -> None:
+        """Send a whole text frame; only while ``is_free``."""
+        ...
+
     def abort(self) -> None:
         """Drop the connection at once, with what was not taken yet."""
         ...
@@ -108,6 +117,17 @@ class DirectSink:
                 raise PeerGone
             protocol.transport.write(data)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether somebody is there, and the transport has room."""
+        protocol = self._protocol
+        is_there = not protocol.disconnected and not protocol.close_sent
+        return is_there and protocol.writable.is_set()
+
+    def put(self, frame: bytes) -> None:
+        """Write a frame."""
+        self._protocol.transport.write(frame)
+
     def abort(self) -> None:
         """Drop the connection: closing it politely would wait for a buffer that nobody empties."""
         self._protocol.transport.abort()
@@ -124,6 +144,13 @@ class AsgiSink:
         for frame in frames:
             async with asyncio.timeout(STALL_S):
                 await self._send({"type": "websocket.send", "text": payload_of(frame).decode()})
+
+    is_free = False
+    """Here every message has to be waited for."""
+
+    def put(self, frame: bytes) -> None:
+        """Refuse: it is never free."""
+        raise NotImplementedError
 
     def abort(self) -> None:
         """Leave it to the server: ASGI has no word for it."""
