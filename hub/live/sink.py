@@ -6,6 +6,7 @@ reaches into uvicorn, so that one's minor version is pinned; another server gets
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -19,6 +20,10 @@ EXTENSION = "hub.direct"
 
 STALL_S = 15.0
 """A watcher that takes nothing for this long is cut off; it resumes from its cursor."""
+
+TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+UNSENT_BYTES = 2_048
+"""How much of what the kernel cannot send yet it takes of us."""
 
 WRITE_MAX_BYTES = 256 * 1024
 """Most bytes of frames in one write; a longer frame is a write of its own."""
@@ -101,21 +106,41 @@ def writes(frames: Sequence[bytes]) -> Iterator[bytes]:
 
 
 class DirectSink:
-    """Writes to the transport, never much more than it has room for."""
+    """Writes to the transport, never more than one write ahead of what the kernel takes.
+
+    And the kernel takes little that it cannot send yet: what waits anywhere on the way gets old,
+    while what is not written yet can still be left out for something newer.
+    """
 
     def __init__(self, protocol: DirectProtocol) -> None:
         self._protocol = protocol
+        protocol.transport.set_write_buffer_limits(high=0)
+        peer = protocol.transport.get_extra_info("socket")
+        if peer is not None:
+            peer.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     async def send(self, frames: Sequence[bytes]) -> None:
         """Send whole text frames, several in one write."""
         protocol = self._protocol
         for data in writes(frames):
             if not protocol.writable.is_set():
-                async with asyncio.timeout(STALL_S):
-                    await protocol.writable.wait()
+                await self._room()
             if protocol.disconnected or protocol.close_sent:
                 raise PeerGone
             protocol.transport.write(data)
+
+    async def _room(self) -> None:
+        """Wait for room, as long as the peer takes anything at all."""
+        protocol = self._protocol
+        left: float = protocol.transport.get_write_buffer_size()
+        while not protocol.writable.is_set():
+            try:
+                async with asyncio.timeout(STALL_S):
+                    await protocol.writable.wait()
+            except TimeoutError:
+                before, left = left, protocol.transport.get_write_buffer_size()
+                if left >= before:
+                    raise
 
     @property
     def is_free(self) -> bool:

@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from tests.chain import Chain
 from tests.conformance.foreign import Client, Json, World
 from tests.frame_schemas import JOB_LIVE, STREAM, told
 
@@ -23,7 +24,7 @@ class Stream:
         self.connection = connection
         self._channel = channel
         self.hello: Json = None
-        self._places: dict[str, str] = {}
+        self._chain = Chain()
 
     def say(self, **message: Json) -> None:
         """Send a message."""
@@ -32,7 +33,7 @@ class Stream:
     def hear(self, limit_s: float = LIMIT_S) -> Json:
         """Return the next message."""
         message = told(self.connection.recv(timeout=limit_s), self._channel)
-        self._follow(message)
+        self._chain.follow(message)
         return message
 
     def hear_of(self, name: str, op: str) -> Json:
@@ -95,19 +96,7 @@ class Stream:
 
     def place(self, name: str) -> str:
         """Return up to where a subscription was told everything."""
-        return self._places[name]
-
-    def _follow(self, message: Json) -> None:
-        name, op = message.get("id"), message["op"]
-        if op == "subscribed":
-            self._places[name] = message["from"]
-        elif op == "snapshot":
-            assert message["at"] == self._places.setdefault(name, message["at"])
-        elif op == "reset":
-            self._places.pop(name)
-        elif op in ("events", "bookmark"):
-            assert message["from"] == self._places[name], "the chain is broken"
-            self._places[name] = message["to" if op == "events" else "cursor"]
+        return self._chain.places[name]
 
 
 @contextmanager
