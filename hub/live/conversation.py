@@ -85,6 +85,7 @@ class Conversation:
         self._alarm: asyncio.TimerHandle | None = None
         self._last_write_s = 0.0
         self._is_pushing = False
+        self._is_catching_up = False
         self._is_lagging = False
 
     # --- What comes in ----------------------------------------------------------------------------
@@ -324,10 +325,14 @@ class Conversation:
             frame, is_more = None, True
         if is_more:
             self._news_of(name)
+            self._is_catching_up = True
             await asyncio.sleep(0)  # a long look back at what is in memory must not hold up others
         return frame
 
     async def _take_breath(self) -> None:
+        if self._is_catching_up:  # what could go along is there already
+            self._is_catching_up = False
+            return
         left_s = self._last_write_s + BREATH_S - clock.monotonic_s()
         if left_s > 0:
             await asyncio.sleep(left_s)

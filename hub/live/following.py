@@ -12,7 +12,7 @@ from hub.errors import InvalidInput, NotFound
 from hub.live.faces import Began, Beginning, Face, SocketFace
 from hub.live.gallery import Gallery
 from hub.live.snapshots import parts
-from orm.queries import jobs, meta
+from orm.queries import jobs
 from orm.queries.meta import Clock
 
 T = TypeVar("T")
@@ -63,6 +63,7 @@ class Following:
         self._face = face or SocketFace(name, gallery.epoch)
         self._engine = gallery.engine
         self._snapshots = gallery.snapshots
+        self._clocks = gallery.clocks
         self._behind_since_s: float | None = None
 
     @property
@@ -83,7 +84,7 @@ class Following:
             BadCursorText: the cursor is none.
             NotFound: a job that is named does not exist.
         """
-        now = await meta.clock(self._engine)
+        now = await self._clocks.now()
         reset: ResetReason | None = None
         if wish.cursor is not None:
             cursor = _cursor(wish.cursor)
@@ -119,7 +120,7 @@ class Following:
         is_old, before = self._reader.is_off_ring, self._reader.position
         coming = await self._reader.next()
         # Asked after the look: what the log lets go in between would be missed the other way round.
-        if is_old and (await meta.clock(self._engine)).floor > before:
+        if is_old and (await self._clocks.now()).floor > before:
             raise Expired
         return self._told_of(coming)
 

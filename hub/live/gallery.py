@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 from channels.feed import Feed
 from hub.auth.doors import Doors
 from hub.auth.guard import Refuse
+from hub.live.clocks import Clocks
 from hub.live.presence import Presence
 from hub.live.registry import Sockets
 from hub.live.snapshots import Snapshots
@@ -44,6 +45,7 @@ class Gallery:
         self.presence = presence
         self.refuse = refuse
         self.snapshots = Snapshots(engine)
+        self.clocks = Clocks(engine)
         self.turns = Turns()
         self.epoch = ""
         self.talks: set[Talk] = set()
