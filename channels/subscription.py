@@ -2,6 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -144,10 +145,16 @@ class Subscription(ABC):
 
 
 class JobSubscription(Subscription):
-    """All events of one job."""
+    """All events of one job.
+
+    Attributes:
+        listener: Is called instead of waking a reader that sleeps; it may ``take`` what is there,
+            or else has to ``rouse`` the reader.
+    """
 
     def __init__(self, source: Source, topic: Topic, position: int) -> None:
         super().__init__(position)
+        self.listener: Callable[[], None] | None = None
         self._source = source
         self._topic = topic
 
@@ -160,6 +167,33 @@ class JobSubscription(Subscription):
     def is_off_ring(self) -> bool:
         """Whether the next events must come from the log."""
         return self.position < self._topic.floor
+
+    def wake(self) -> None:
+        """Say that there is news to the listener of a reader that sleeps, or else to the reader."""
+        if self.listener is None or self._sleeper is None:
+            self.rouse()
+        else:
+            self.listener()
+
+    def rouse(self) -> None:
+        """Wake the reader."""
+        super().wake()
+
+    def take(self, limit: int, most_bytes: int) -> list[Event] | None:
+        """Return the news for a reader that sleeps, without waking it; ``None``: wake it.
+
+        It has to be woken when it is awake already, when it is at an end, when events must come
+        from the log, and when there are ``limit`` events, or more than ``most_bytes`` of them.
+        """
+        is_asleep = self._sleeper is not None and not self._sleeper.done()
+        if not is_asleep or self._is_closed or self.is_off_ring:
+            return None
+        events = self._source.ring.of_job(self.job, self.position, limit)
+        if len(events) == limit or sum(event.weight for event in events) > most_bytes:
+            return None
+        if events:
+            self.position = events[-1].gseq
+        return events
 
     def _leave(self) -> None:
         self._source.forget(self)

@@ -11,7 +11,7 @@ from litestar import websocket
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from channels.events import BadCursor, Cursor
+from channels.events import BadCursor, Cursor, Event
 from channels.protocol.codes import SUBPROTOCOL, Close
 from channels.subscription import JobSubscription, SubscriptionClosed
 from hub.auth.doors import speaks
@@ -22,9 +22,13 @@ from hub.live.registry import RESTARTING, OpenSocket
 from hub.live.sink import PeerGone, Send, Sink, close, sink_of
 from hub.live.standing import standing
 from hub.live.stream_socket import AnySocket, converse
+from hub.live.turns import Turns
 from hub.live.ufdl import Messages
 from orm.engine import Engine
 from orm.queries import meta
+
+PUSHED, PUSHED_BYTES = 64, 64_000
+"""News below so many events and bytes is written in one go, past the writer."""
 
 
 @websocket("/v1/jobs/{pk:int}", opt={"action": "jobs_watch", "speaks": (SUBPROTOCOL,)})
@@ -48,7 +52,8 @@ async def watch_job(
             subscription, messages, first = await _begin(socket, pk, gallery)
             with subscription:
                 await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
-                writer = _Writer(sink_of(scope, send), subscription, messages)
+                sink = sink_of(scope, send)
+                writer = _Writer(sink, subscription, messages, gallery.turns)
                 await _serve(socket, open_socket, writer, first)
     except HubError as error:
         await gallery.refuse(scope, socket.receive, send, error)
@@ -93,20 +98,23 @@ async def _resumed(engine: Engine, text: str) -> int:
 class _Writer:
     """Sends every event of a subscription, oldest first; one slow watcher holds up nobody else."""
 
-    def __init__(self, sink: Sink, subscription: JobSubscription, messages: Messages) -> None:
+    def __init__(
+        self, sink: Sink, subscription: JobSubscription, messages: Messages, turns: Turns
+    ) -> None:
         self._sink = sink
         self._subscription = subscription
         self._messages = messages
+        self._turns = turns
+        self._is_pushing = False
 
     async def run(self, first: bytes | None) -> int:
         """Send until the feed ends or the peer stalls or leaves; return the code to close with."""
         try:
             if first is not None:
                 await self._sink.send([first])
+            self._subscription.listener = self._hear
             while True:
-                events = await self._subscription.next()
-                frames = [self._messages.of_event(event) for event in events]
-                shown = [frame for frame in frames if frame is not None]
+                shown = self._shown(await self._subscription.next())
                 if shown:
                     await self._sink.send(shown)
         except SubscriptionClosed:
@@ -116,6 +124,27 @@ class _Writer:
             return Close.SLOW
         except PeerGone:
             return Close.GOING_AWAY
+
+    def _shown(self, events: list[Event]) -> list[bytes]:
+        frames = [self._messages.of_event(event) for event in events]
+        return [frame for frame in frames if frame is not None]
+
+    def _hear(self) -> None:
+        """Hear that there is news, from the feed, while the writer sleeps."""
+        if not self._is_pushing:
+            self._is_pushing = True
+            self._turns.add(self._push)
+
+    def _push(self) -> None:
+        """Send a little news without waking the writer, which would cost more than the write."""
+        self._is_pushing = False
+        events = self._subscription.take(PUSHED, PUSHED_BYTES) if self._sink.is_free else None
+        if events is None:
+            self._subscription.rouse()
+            return
+        shown = self._shown(events)
+        if shown:
+            self._sink.put(shown[0] if len(shown) == 1 else b"".join(shown))
 
 
 async def _serve(

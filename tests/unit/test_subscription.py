@@ -281,3 +281,42 @@ async def test_a_thousand_cancelled_readers_leave_nothing_behind(after: int | No
         log.linger_s = 0.0
         with feed.watch(1, after=0) as subscription:  # and the four places are free again
             assert len(await subscription.next()) == 4
+
+
+# --- A listener in place of the reader ------------------------------------------------------------
+
+
+async def test_a_listener_takes_what_is_there_while_the_reader_sleeps() -> None:
+    log = FakeLog()
+    async with Feed(log).running() as feed:
+        subscription = feed.watch(1)
+        calls: list[str] = []
+        subscription.listener = lambda: calls.append("news")
+        reading = asyncio.create_task(subscription.next())
+        await asyncio.sleep(0)
+        feed.offer(log.commit(1, 1))
+        assert calls == ["news", "news"]
+        taken = subscription.take(10, 1_000)
+        assert taken is not None
+        assert [event.seq for event in taken] == [1, 2]
+        assert subscription.take(10, 1_000) == []
+        feed.offer(log.commit(1, 1, data=b"x" * 600))
+        assert subscription.take(10, 1_000) is None, "they are too large together"
+        assert subscription.take(2, 10_000) is None, "there may be more"
+        subscription.rouse()
+        assert subscription.take(10, 10_000) is None, "the reader is awake"
+        assert [event.seq for event in await reading] == [3, 4]
+
+
+async def test_a_listener_hears_of_the_end_and_then_nothing_can_be_taken() -> None:
+    log = FakeLog()
+    async with Feed(log).running() as feed:
+        subscription = feed.watch(1)
+        subscription.listener = lambda: (
+            None if subscription.take(10, 1_000) is not None else subscription.rouse()
+        )
+        reading = asyncio.create_task(subscription.next())
+        await asyncio.sleep(0)
+        subscription.close()
+        with pytest.raises(SubscriptionClosed):
+            await reading
