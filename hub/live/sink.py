@@ -114,9 +114,11 @@ class DirectSink:
 
     def __init__(self, protocol: DirectProtocol) -> None:
         self._protocol = protocol
-        protocol.transport.set_write_buffer_limits(high=0)
         peer = protocol.transport.get_extra_info("socket")
-        if peer is not None:
+        if protocol.disconnected or peer is None:  # it left during its handshake
+            return
+        with suppress(OSError):  # likewise, and nobody noticed yet
+            protocol.transport.set_write_buffer_limits(high=0)
             peer.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     async def send(self, frames: Sequence[bytes]) -> None:

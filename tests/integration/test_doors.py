@@ -89,8 +89,8 @@ async def visited(settings: Json, url: str, folder: Path) -> AsyncIterator[Visit
 
 
 @pytest.fixture
-async def visitor(fresh_url: Callable[[], str], tmp_path: Path) -> AsyncIterator[Visitor]:
-    async with visited(PUBLIC, fresh_url(), tmp_path) as visitor:
+async def visitor(fresh_url: str, tmp_path: Path) -> AsyncIterator[Visitor]:
+    async with visited(PUBLIC, fresh_url, tmp_path) as visitor:
         yield visitor
 
 
@@ -587,9 +587,9 @@ async def test_what_is_no_such_form_is_a_problem(
 
 
 async def test_without_a_public_url_pages_on_this_machine_can_sign_in(
-    fresh_url: Callable[[], str], tmp_path: Path
+    fresh_url: str, tmp_path: Path
 ) -> None:
-    async with visited({}, fresh_url(), tmp_path) as visitor:
+    async with visited({}, fresh_url, tmp_path) as visitor:
         visitor.http.base_url = httpx.URL("http://localhost:8000")
         for origin in ("http://localhost:8000", "http://127.0.0.1:8000"):
             assert (await visitor.signs_in(origin)).status_code == 204
@@ -602,11 +602,11 @@ async def test_without_a_public_url_pages_on_this_machine_can_sign_in(
 
 
 async def test_the_callers_own_address_counts_behind_a_trusted_proxy(
-    fresh_url: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sign_in, "ADDRESS_FAILURES", 10)  # each costs a hash
     settings = {**PUBLIC, "HUB_TRUSTED_PROXIES": "10.0.0.1"}
-    async with visited(settings, fresh_url(), tmp_path) as visitor:
+    async with visited(settings, fresh_url, tmp_path) as visitor:
         proxy, stranger = visitor.at("10.0.0.1"), visitor.at("203.0.113.99")
 
         async def fails(by: Visitor, forwarded: str, name: str) -> int:
