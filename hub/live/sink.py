@@ -115,7 +115,7 @@ class DirectSink:
     def __init__(self, protocol: DirectProtocol) -> None:
         self._protocol = protocol
         peer = protocol.transport.get_extra_info("socket")
-        if protocol.disconnected or peer is None:  # it left during its handshake
+        if protocol.transport.is_closing() or peer is None:  # it left during its handshake
             return
         with suppress(OSError):  # likewise, and nobody noticed yet
             protocol.transport.set_write_buffer_limits(high=0)
