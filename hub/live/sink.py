@@ -176,8 +176,8 @@ class AsgiSink:
     """Here every message has to be waited for."""
 
     def put(self, frame: bytes) -> None:
-        """Refuse: it is never free."""
-        raise NotImplementedError
+        """Send nothing: it is never free."""
+        raise AssertionError("whoever waits for each message has none to put")
 
     def abort(self) -> None:
         """Leave it to the server: ASGI has no word for it."""
