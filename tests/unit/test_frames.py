@@ -43,12 +43,22 @@ class Transport:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.is_aborted = False
+        self.waiting_bytes = 1
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
     def abort(self) -> None:
         self.is_aborted = True
+
+    def is_closing(self) -> bool:
+        return self.is_aborted
+
+    def get_extra_info(self, name: str) -> None:
+        """There is no socket under this one."""
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting_bytes
 
 
 class Protocol:
@@ -128,6 +138,25 @@ async def test_a_peer_that_takes_nothing_is_waited_for_until_the_limit(
     assert protocol.transport.written == []
     sink.abort()
     assert protocol.transport.is_aborted
+
+
+async def test_a_peer_that_takes_a_little_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "STALL_S", 0.02)
+    protocol = Protocol()
+    protocol.writable.clear()
+    protocol.transport.waiting_bytes = 3
+    loop = asyncio.get_running_loop()
+
+    def take_one() -> None:
+        protocol.transport.waiting_bytes -= 1
+        if protocol.transport.waiting_bytes:
+            loop.call_later(0.01, take_one)
+        else:
+            protocol.writable.set()
+
+    loop.call_later(0.01, take_one)
+    await sinks.DirectSink(cast(Any, protocol)).send(FRAMES)
+    assert protocol.transport.written == [b"".join(FRAMES)]
 
 
 def test_a_server_without_the_extension_gets_the_portable_way() -> None:
