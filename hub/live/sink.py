@@ -14,12 +14,16 @@ from typing import Any, Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from hub import clock
 from hub.live.frames import payload_of
 
 EXTENSION = "hub.direct"
 
 STALL_S = 15.0
 """A watcher that takes nothing for this long is cut off; it resumes from its cursor."""
+
+LOOKS = 5
+"""How often in that time it is looked whether it took anything: so much later it may be cut off."""
 
 TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 UNSENT_BYTES = 2_048
@@ -135,13 +139,16 @@ class DirectSink:
         """Wait for room, as long as the peer takes anything at all."""
         protocol = self._protocol
         left: float = protocol.transport.get_write_buffer_size()
+        moved_s = clock.monotonic_s()
         while not protocol.writable.is_set():
             try:
-                async with asyncio.timeout(STALL_S):
+                async with asyncio.timeout(STALL_S / LOOKS):
                     await protocol.writable.wait()
             except TimeoutError:
                 before, left = left, protocol.transport.get_write_buffer_size()
-                if left >= before:
+                if left < before:
+                    moved_s = clock.monotonic_s()
+                elif clock.monotonic_s() - moved_s >= STALL_S:
                     raise
 
     @property
